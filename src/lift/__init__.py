@@ -1,0 +1,67 @@
+"""lift makes a short-context LLM know a long document (LIFT, arXiv 2502.14644).
+
+import lift
+
+lifted = lift.absorb("report.pdf", model="Qwen/Qwen3-4B", generator="http://localhost:8001/v1")
+lifted.ask("Who signed the agreement?")
+lifted.save("adapters/report")
+lifted = lift.load("adapters/report")
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from lift.errors import LiftError
+
+if TYPE_CHECKING:
+    from lift.chat import LiftedModel, load
+    from lift.document import Document, read_document
+    from lift.model import BaseModel, load_base_model
+    from lift.pipeline import absorb, write_tasks
+    from lift.progress import Progress
+    from lift.recipe import Recipe, load_recipe
+    from lift.tasks import Task
+
+__all__ = [
+    "BaseModel",
+    "Document",
+    "LiftError",
+    "LiftedModel",
+    "Progress",
+    "Recipe",
+    "Task",
+    "absorb",
+    "load",
+    "load_base_model",
+    "load_recipe",
+    "read_document",
+    "write_tasks",
+]
+
+# Where each public name lives; imported at first use, since torch and transformers take seconds.
+_HOMES = {
+    "BaseModel": "lift.model",
+    "Document": "lift.document",
+    "LiftedModel": "lift.chat",
+    "Progress": "lift.progress",
+    "Recipe": "lift.recipe",
+    "Task": "lift.tasks",
+    "absorb": "lift.pipeline",
+    "load": "lift.chat",
+    "load_base_model": "lift.model",
+    "load_recipe": "lift.recipe",
+    "read_document": "lift.document",
+    "write_tasks": "lift.pipeline",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'lift' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

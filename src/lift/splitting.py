@@ -1,0 +1,169 @@
+"""Documents into segments with exact character offsets; nothing is lost but white space."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Final
+
+from lift.document import Document, Segment
+from lift.errors import MissingExtraError, RecipeError
+from lift.recipe import Recipe
+from lift.sentences import sentence_ends
+
+__all__ = ["split_document"]
+
+Span = tuple[int, int]
+
+_BLANK_LINE: Final = re.compile(r"\n[ \t]*\n\s*")
+# A Markdown heading or list item begins a block of its own, without a blank line before it.
+_BLOCK_START: Final = re.compile(r"\n(?=[ \t]*(?:#{1,6} |[-*+] |\d{1,3}[.)] ))")
+_MARKDOWN_HEADING: Final = re.compile(r"\s*#{1,6} ")
+_SENTENCE_END: Final = (".", "!", "?", ":", ";", ",", "。", "！", "？", "।", "…", '"', "”", "»", ")", "`")
+_HEADING_CHARS: Final = 80
+# Length of a token, for `segment: N`; an estimate, so that splitting needs no model.
+_BYTES_PER_TOKEN: Final = 4
+
+
+def split_document(document: Document, recipe: Recipe) -> list[Segment]:
+    """Cut `document` as the recipe says (`segment`, `segment_min_chars`, `segment_max_chars`, `splitter`).
+
+    Headings are joined to what follows, and so are segments below the minimum length (the last one to
+    what precedes it). What is longer than the maximum is cut at white space.
+
+    Raises:
+        MissingExtraError: spaCy or its pipeline is asked for and not installed.
+    """
+    text = document.text
+    blocks = list(_blocks(text))
+    if isinstance(recipe.segment, int):
+        sentences = [span for block in _sentences(text, blocks, recipe.splitter) for span in block]
+        limit = recipe.segment * _BYTES_PER_TOKEN
+        spans = _group(text, sentences, limit)
+        most = max(limit, recipe.segment_max_chars)
+    else:
+        most = recipe.segment_max_chars
+        by_block = _sentences(text, blocks, recipe.splitter)
+        if recipe.segment == "paragraph":
+            spans = [span for sentences in by_block for span in _group(text, sentences, most)]
+        else:
+            spans = [span for sentences in by_block for span in sentences]
+    headings = {block for block in blocks if _is_heading(text[slice(*block)])}
+    spans = _join_short(spans, headings, recipe.segment_min_chars)
+    spans = [piece for span in spans for piece in _cut(text, span, most)]
+    return [Segment(index, start, end, text[start:end]) for index, (start, end) in enumerate(spans)]
+
+
+def _trim(text: str, start: int, end: int) -> Span:
+    """The span without white space at either end."""
+    piece = text[start:end]
+    start += len(piece) - len(piece.lstrip())
+    return start, max(start, start + len(piece.strip()))
+
+
+def _blocks(text: str) -> Iterator[Span]:
+    """Paragraphs, headings and list items."""
+    edges = sorted({(m.start(), m.end()) for pattern in (_BLANK_LINE, _BLOCK_START) for m in pattern.finditer(text)})
+    start = 0
+    for gap_start, gap_end in [*edges, (len(text), len(text))]:
+        span = _trim(text, start, gap_start)
+        if span[0] < span[1]:
+            lines = text[slice(*span)]
+            # The heading's own line ends it.
+            if _MARKDOWN_HEADING.match(lines) and "\n" in lines:
+                line_end = span[0] + lines.index("\n")
+                yield _trim(text, span[0], line_end)
+                span = _trim(text, line_end, span[1])
+            yield span
+        start = max(start, gap_end)
+
+
+def _is_heading(block: str) -> bool:
+    if _MARKDOWN_HEADING.match(block):
+        return True
+    return len(block) <= _HEADING_CHARS and "\n" not in block and not block.endswith(_SENTENCE_END)
+
+
+def _sentences(text: str, blocks: Iterable[Span], splitter: str) -> Iterator[list[Span]]:
+    """The sentences of every block."""
+    kind, _, pipeline = splitter.partition(":")
+    if kind == "spacy":
+        yield from _spacy_sentences(text, list(blocks), pipeline)
+        return
+    for start, end in blocks:
+        ends = [start, *(start + offset for offset in sentence_ends(text[start:end]))]
+        spans = [_trim(text, first, last) for first, last in pairwise(ends)]
+        yield [span for span in spans if span[0] < span[1]]
+
+
+def _spacy_sentences(text: str, blocks: list[Span], pipeline: str) -> Iterator[list[Span]]:
+    try:
+        import spacy
+    except ImportError:
+        raise MissingExtraError(
+            f'splitter=spacy:{pipeline} needs spaCy; run `pip install "lift-llm[spacy]"`, or use splitter=rules'
+        ) from None
+    try:
+        # `spacy:blank` would have no sentence ends: only trained pipelines and those with a sentencizer will do.
+        nlp = spacy.load(pipeline, exclude=["ner", "lemmatizer", "attribute_ruler"])
+    except OSError:
+        raise MissingExtraError(
+            f"spaCy's pipeline {pipeline!r} is not installed; run `python -m spacy download {pipeline}`"
+        ) from None
+    for (start, _), parsed in zip(blocks, nlp.pipe(text[slice(*block)] for block in blocks), strict=True):
+        if not parsed.has_annotation("SENT_START"):
+            raise RecipeError(f"spaCy's pipeline {pipeline!r} finds no sentences; give one with a parser or senter")
+        spans = [_trim(text, start + sentence.start_char, start + sentence.end_char) for sentence in parsed.sents]
+        yield [span for span in spans if span[0] < span[1]]
+
+
+def _group(text: str, sentences: Iterable[Span], limit: int) -> list[Span]:
+    """Neighbouring sentences together, up to `limit` UTF-8 bytes."""
+    groups: list[Span] = []
+    size = 0
+    for start, end in sentences:
+        length = len(text[start:end].encode())
+        if groups and size + length <= limit:
+            groups[-1] = (groups[-1][0], end)
+            size += length
+        else:
+            groups.append((start, end))
+            size = length
+    return groups
+
+
+def _join_short(spans: list[Span], headings: set[Span], least: int) -> list[Span]:
+    """Join headings and spans below `least` characters to what follows; the last one to what precedes it."""
+    joined: list[Span] = []
+    pending: int | None = None
+    for start, end in spans:
+        begin = start if pending is None else pending
+        if end - begin < least or (start, end) in headings:
+            pending = begin
+        else:
+            joined.append((begin, end))
+            pending = None
+    if pending is not None:
+        last = spans[-1][1]
+        if joined:
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((pending, last))
+    return joined
+
+
+def _cut(text: str, span: Span, most: int) -> Iterator[Span]:
+    """Pieces of like length, none longer than `most`, cut at white space where there is some."""
+    start, end = span
+    while end - start > most:
+        parts = -(-(end - start) // most)
+        target = start + -(-(end - start) // parts)
+        space = max(text.rfind(" ", start, target + 1), text.rfind("\n", start, target + 1))
+        cut = space if space > start + most // 4 else target
+        piece = _trim(text, start, cut)
+        if piece[0] < piece[1]:
+            yield piece
+        start = _trim(text, cut, end)[0]
+    if start < end:
+        yield start, end

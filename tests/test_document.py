@@ -1,0 +1,192 @@
+import io
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from lift.document import Document, normalise, read_document
+from lift.errors import DocumentError, DocumentNotFoundError, MissingExtraError
+from tests.conftest import EXAMPLE
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def test_plain_text_is_left_as_it_is() -> None:
+    document = read_document(EXAMPLE / "picardo.txt")
+    assert document.text == (EXAMPLE / "picardo.txt").read_text(encoding="utf-8")
+    assert document.title == "picardo"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+def test_encodings_are_detected(tmp_path: Path, encoding: str) -> None:
+    text = "Señor Álvaro vivía en Cádiz, una ciudad española junto al mar; allí pasó toda su niñez. " * 5
+    assert read_document(write(tmp_path / "a.txt", text.encode(encoding))).text == text
+
+
+def test_normalisation() -> None:
+    assert normalise("\ufeffa\r\nb\rc\fd\x00e\u00adf\u200b cafe\u0301") == "a\nb\nc\n\ndef café"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "title"),
+    [
+        ("a_b.txt", "Just text. And more.", "a b"),
+        ("a.txt", "A short first line\n\nThen the text goes on.", "A short first line"),
+        ("a.txt", "A first sentence.\n\nThen the text goes on.", "a"),
+        ("a.md", "Intro\n\n# The Heading #\n\nText.", "The Heading"),
+        ("a.md", '---\ntitle: "From the front"\nx: 1\n---\n# Other\n', "From the front"),
+    ],
+)
+def test_titles(tmp_path: Path, name: str, text: str, title: str) -> None:
+    path = write(tmp_path / name, text)
+    assert read_document(path).title == title
+    assert read_document(path, title="Given").title == "Given"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b" \n\t ", "is empty"),
+        (b"\x7fELF\x00\x01\x02" * 50, "binary"),
+        (bytes(range(256)), "binary"),
+    ],
+)
+def test_what_is_no_text(tmp_path: Path, content: bytes, message: str) -> None:
+    with pytest.raises(DocumentError, match=message):
+        read_document(write(tmp_path / "a.txt", content))
+
+
+def test_missing_files_and_folders(tmp_path: Path) -> None:
+    with pytest.raises(DocumentNotFoundError, match="no document at"):
+        read_document(tmp_path / "none.txt")
+    with pytest.raises(FileNotFoundError):
+        read_document(tmp_path / "none.txt")
+    with pytest.raises(DocumentError, match="is a folder"):
+        read_document(tmp_path)
+
+
+def test_an_empty_string_is_no_document() -> None:
+    with pytest.raises(DocumentError, match="empty"):
+        Document.from_text(" \n", "x")
+
+
+def pdf(text: str) -> bytes:
+    """A minimal PDF of one page that shows `text`."""
+    stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET" if text else ""
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
+        " /Resources << /Font << /F1 5 0 R >> >> >>",
+        f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    out = io.BytesIO(b"%PDF-1.4\n")
+    out.seek(0, io.SEEK_END)
+    offsets = []
+    for number, content in enumerate(objects, 1):
+        offsets.append(out.tell())
+        out.write(f"{number} 0 obj\n{content}\nendobj\n".encode())
+    start = out.tell()
+    out.write(f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode())
+    out.writelines(f"{offset:010} 00000 n \n".encode() for offset in offsets)
+    out.write(f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF".encode())
+    return out.getvalue()
+
+
+def docx(paragraphs: list[str]) -> bytes:
+    word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
+    body = "".join(f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>" for text in paragraphs)
+    return archive(
+        {
+            "[Content_Types].xml": '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+            '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+            '<Override PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-officedocument'
+            '.wordprocessingml.document.main+xml"/></Types>',
+            "_rels/.rels": '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+            f'<Relationship Id="r1" Type="{office}" Target="word/document.xml"/></Relationships>',
+            "word/document.xml": f'<w:document xmlns:w="{word}"><w:body>{body}</w:body></w:document>',
+        }
+    )
+
+
+def epub(title: str, text: str) -> bytes:
+    return archive(
+        {
+            "mimetype": "application/epub+zip",
+            "META-INF/container.xml": '<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+            '<rootfile full-path="c.opf" media-type="application/oebps-package+xml"/></rootfiles></container>',
+            "c.opf": '<package xmlns="http://www.idpf.org/2007/opf" version="3.0">'
+            f'<metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>{title}</dc:title></metadata>'
+            '<manifest><item id="a" href="a.xhtml" media-type="application/xhtml+xml"/></manifest>'
+            '<spine><itemref idref="a"/></spine></package>',
+            "a.xhtml": f'<html xmlns="http://www.w3.org/1999/xhtml"><body><p>{text}</p></body></html>',
+        }
+    )
+
+
+def archive(files: dict[str, str]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as zipped:
+        for name, content in files.items():
+            zipped.writestr(name, content)
+    return out.getvalue()
+
+
+class TestRichFormats:
+    @pytest.fixture(autouse=True)
+    def reader(self) -> None:
+        pytest.importorskip("markitdown")
+
+    @pytest.mark.parametrize(
+        ("name", "content"),
+        [
+            ("a.pdf", pdf("The bridge was opened in 1932.")),
+            ("no-suffix", pdf("The bridge was opened in 1932.")),
+            ("a.docx", docx(["The bridge was opened in 1932.", "Then it rained."])),
+            (
+                "a.html",
+                b"<html><head><title>Bridges</title></head><body><p>The bridge was opened in 1932.</p></body></html>",
+            ),
+            ("a.epub", epub("Bridges", "The bridge was opened in 1932.")),
+        ],
+        ids=["pdf", "pdf by content", "docx", "html", "epub"],
+    )
+    def test_the_text_is_read(self, tmp_path: Path, name: str, content: bytes) -> None:
+        assert "The bridge was opened in 1932." in read_document(write(tmp_path / name, content)).text
+
+    def test_the_title_in_the_metadata(self, tmp_path: Path) -> None:
+        page = b"<html><head><title>Bridges</title></head><body><h1>Other</h1><p>Text.</p></body></html>"
+        assert read_document(write(tmp_path / "a.html", page)).title == "Bridges"
+
+    def test_a_scan_is_said_to_be_one(self, tmp_path: Path) -> None:
+        with pytest.raises(DocumentError, match=r"no text.*OCR"):
+            read_document(write(tmp_path / "scan.pdf", pdf("")))
+
+    @pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.epub"])
+    def test_a_file_that_is_not_what_its_name_says(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(DocumentError, match="whatever its name says"):
+            read_document(write(tmp_path / name, b"Just text."))
+
+    @pytest.mark.parametrize(
+        ("name", "start"), [("a.pdf", b"%PDF-1.4\n"), ("a.docx", b"PK\x03\x04"), ("a.epub", b"PK\x03\x04")]
+    )
+    def test_a_damaged_file(self, tmp_path: Path, name: str, start: bytes) -> None:
+        with pytest.raises(DocumentError):
+            read_document(write(tmp_path / name, start + b"garbage" * 20))
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.html", "a.epub"])
+def test_without_the_reader_the_error_names_the_extra(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "markitdown", None)
+    content = {"a.pdf": pdf("x"), "a.html": b"<p>x</p>"}.get(name, b"PK\x03\x04")
+    with pytest.raises(MissingExtraError, match=r"lift-llm\[documents\]"):
+        read_document(write(tmp_path / name, content))

@@ -1,0 +1,89 @@
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lift.errors import RecipeError
+from lift.recipe import PRESETS, Recipe, load_recipe
+
+
+def test_the_papers_setting() -> None:
+    paper = PRESETS["paper"]
+    assert (paper.rank, paper.alpha, paper.lr, paper.epochs, paper.tasks_per_step) == (128, 256, 5e-5, 5, 4)
+    assert (paper.tasks_per_segment, paper.segment, paper.window_chars) == (10, "sentence", 2048)
+    fast = PRESETS["fast"]
+    assert (fast.lr, fast.epochs, fast.tasks_per_segment, fast.activation_checkpointing) == (3e-4, 1, 1, True)
+
+
+def test_every_knob_is_explained() -> None:
+    for field in dataclasses.fields(Recipe):
+        metadata = Recipe.__annotations__[field.name]
+        assert "description=" in str(metadata), field.name
+
+
+def test_a_recipe_is_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Recipe().rank = 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("settings", "knobs"),
+    [
+        (["epochs=3"], {"epochs": 3}),
+        (["lr=1e-3", "segment=paragraph"], {"lr": 1e-3, "segment": "paragraph"}),
+        (["segment=64"], {"segment": 64}),
+        (["target_modules=[q_proj, v_proj]"], {"target_modules": ("q_proj", "v_proj")}),
+        (["prompt_template=Q: {question}"], {"prompt_template": "Q: {question}"}),
+    ],
+)
+def test_settings_on_top_of_a_preset(settings: list[str], knobs: dict[str, Any]) -> None:
+    recipe = load_recipe("cpu", settings)
+    assert recipe == load_recipe(recipe.to_dict())
+    for name, value in knobs.items():
+        assert getattr(recipe, name) == value
+    assert recipe.rank == PRESETS["cpu"].rank
+
+
+def test_a_file_with_and_without_a_preset(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("preset: cpu\nepochs: 9\n")
+    assert load_recipe(path) == PRESETS["cpu"].replace(epochs=9)
+    path.write_text("epochs: 9\n")
+    assert load_recipe(str(path)) == Recipe(epochs=9)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        ({"epoch": 3}, "unknown knob epoch; the knobs are"),
+        ({"epochs": 0}, "epochs: .*greater than or equal to 1"),
+        ({"epochs": "many"}, "epochs: "),
+        ({"lr": 0}, "lr: "),
+        ({"segment": "chapter"}, "segment"),
+        ({"splitter": "magic"}, "splitter"),
+        ({"loss_norm": "none"}, "loss_norm"),
+        ({"prompt_template": "no place"}, r"\{question\} is missing"),
+        ({"prompt_template": "{question} {author}"}, "only {title} and {question}"),
+        ({"segment_min_chars": 900}, "segment_min_chars is larger"),
+    ],
+)
+def test_wrong_knobs_are_named(knobs: dict[str, Any], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_recipe("paper", knobs)
+
+
+def test_wrong_files_and_settings(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"no recipe 'quick': give paper, fast, cpu or the path"):
+        load_recipe("quick")
+    with pytest.raises(RecipeError, match="write key=value"):
+        load_recipe("cpu", ["epochs"])
+    (tmp_path / "r.yaml").write_text("- a\n")
+    with pytest.raises(RecipeError, match="holds no knobs"):
+        load_recipe(tmp_path / "r.yaml")
+    (tmp_path / "r.yaml").write_text("a: [\n")
+    with pytest.raises(RecipeError, match="cannot read the recipe"):
+        load_recipe(tmp_path / "r.yaml")
+    (tmp_path / "r.yaml").write_text("preset: none\n")
+    with pytest.raises(RecipeError, match="no preset 'none'"):
+        load_recipe(tmp_path / "r.yaml")
