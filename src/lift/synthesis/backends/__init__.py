@@ -1,0 +1,35 @@
+"""Generator backends: each one streams a generator's answer to a request as text.
+
+A new backend is one module here with a subclass of `Backend`, a line in `open_backend`, and one test file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lift.errors import GeneratorUnavailableError
+from lift.synthesis.backends.base import Backend, RequestError
+
+__all__ = ["Backend", "RequestError", "open_backend"]
+
+
+def open_backend(generator: str, model: str | None = None) -> Backend:
+    """The backend that `generator` names: a server's URL, or `recorded:FILE`.
+
+    Raises:
+        GeneratorUnavailableError: there is no such kind of generator.
+        TaskFileError: the recorded file cannot be read.
+    """
+    kind, _, detail = generator.partition(":")
+    if kind == "recorded":
+        from lift.synthesis.backends.recorded import RecordedBackend
+
+        return RecordedBackend.read(Path(detail))
+    if kind in ("http", "https"):
+        from lift.synthesis.backends.openai import OpenAIBackend
+
+        return OpenAIBackend(generator, model)
+    raise GeneratorUnavailableError(
+        f"no generator {generator!r}; give the URL of an OpenAI-compatible server "
+        "(http://localhost:8000/v1) or recorded:FILE"
+    )

@@ -1,0 +1,78 @@
+"""The interface of a generator backend."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+
+from lift.document import Document, Segment
+from lift.recipe import Recipe
+from lift.splitting import split_document
+from lift.synthesis.prompts import PROMPT_VERSION, Request
+from lift.tasks import StoreIdentity
+
+__all__ = ["Backend", "RequestError"]
+
+_PROMPT_KNOBS = ("tasks_per_segment", "window_chars", "segment", "segment_min_chars", "segment_max_chars", "splitter")
+
+
+class RequestError(Exception):
+    """One request failed; the generator decides what follows.
+
+    Attributes:
+        passing: trying again may help (an overload, a lost connection, an answer that makes no sense).
+        fatal: no request will ever succeed (a wrong key, an unknown model).
+        retry_after: seconds that the server asks to wait, if it does.
+    """
+
+    def __init__(
+        self, reason: str, *, passing: bool = False, fatal: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.passing = passing
+        self.fatal = fatal
+        self.retry_after = retry_after
+
+
+class Backend(ABC):
+    """A source of answers.
+
+    Attributes:
+        name: what the manifest says about where the tasks come from; never a key.
+        replays: it answers at once and always the same, so training may wait for all tasks.
+    """
+
+    name: str
+    replays: bool = False
+
+    @abstractmethod
+    def stream(self, request: Request) -> contextlib.AbstractAsyncContextManager[AsyncIterator[str]]:
+        """The answer to `request`, in pieces as they arrive; leaving the context ends the request.
+
+        Raises:
+            RequestError: on entering or while iterating.
+        """
+
+    async def start(self) -> None:  # noqa: B027  # most backends have nothing to do here
+        """Called once, in the event loop that all requests will run in.
+
+        Raises:
+            GeneratorUnavailableError: there is no use in asking.
+        """
+
+    async def close(self) -> None:  # noqa: B027
+        """Called once, after the last request."""
+
+    def segments(self, document: Document, recipe: Recipe) -> list[Segment]:
+        """The segments to ask about."""
+        return split_document(document, recipe)
+
+    def identity(self, document: Document, recipe: Recipe) -> StoreIdentity:
+        """What a store of this backend's tasks is bound to."""
+        knobs = {name: getattr(recipe, name) for name in _PROMPT_KNOBS}
+        return StoreIdentity(document.sha256, PROMPT_VERSION, {**knobs, "title": document.title})
+
+    def notes(self) -> dict[str, int]:
+        """Counts worth telling the user, by what they count."""
+        return {}

@@ -1,0 +1,120 @@
+"""The generator in a thread of its own, so that training goes on while it waits for the network."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import time
+from threading import Thread
+
+from lift.document import Document
+from lift.recipe import Recipe
+from lift.synthesis.backends import Backend
+from lift.synthesis.generator import GenerationCounts, generate_tasks
+from lift.tasks import Task, TaskStore
+
+__all__ = ["TaskProducer"]
+
+
+class TaskProducer:
+    """Runs `generate_tasks` in a thread; tasks are handed over as they arrive.
+
+    A context manager: leaving it ends all requests and waits for the thread.
+
+    Attributes:
+        counts: how far generation is.
+        seconds: how long it has taken so far, or took.
+    """
+
+    def __init__(self, document: Document, backend: Backend, recipe: Recipe, store: TaskStore) -> None:
+        self.counts = GenerationCounts(segments=len(store.segments))
+        self._queue: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        for task in store.tasks:
+            self._queue.put(task)
+        self._arguments = (document, backend, recipe, store)
+        self._store = store
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._work: asyncio.Task[GenerationCounts] | None = None
+        self._error: BaseException | None = None
+        self._stopping = False
+        self._started = time.monotonic()
+        self._ended: float | None = None
+        self._thread: Thread | None = None
+
+    @property
+    def seconds(self) -> float:
+        return (self._ended or time.monotonic()) - self._started
+
+    def start(self) -> None:
+        """Begin to ask; a complete store asks nothing."""
+        if self._store.complete:
+            self.counts.answered = self.counts.segments
+            self._finish()
+            return
+        self._thread = Thread(target=self._run, name="lift-generator", daemon=True)
+        self._thread.start()
+
+    def take(self, timeout: float | None = None) -> list[Task]:
+        """The tasks that have arrived since the last call; waits at most `timeout` seconds for a first one.
+
+        Raises:
+            EOFError: all tasks have been taken and there will be none.
+            LiftError: generation failed.
+        """
+        taken: list[Task] = []
+        try:
+            # Without a timeout, only what is there.
+            item = self._queue.get(timeout=timeout) if timeout else self._queue.get_nowait()
+            while item is not None:
+                taken.append(item)
+                item = self._queue.get_nowait()
+            self._queue.put(None)  # the end stays readable
+            if self._error is not None:
+                raise self._error
+            if not taken:
+                raise EOFError
+        except queue.Empty:
+            pass
+        return taken
+
+    def wait(self) -> None:
+        """Wait until generation is over."""
+        while self._thread and self._thread.is_alive():
+            self._thread.join(0.1)  # in slices, so that Ctrl-C gets through
+
+    def __enter__(self) -> TaskProducer:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping = True  # for a thread that has not got as far as to have work that can be cancelled
+        if self._loop and self._work:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the work is over
+                self._loop.call_soon_threadsafe(self._work.cancel)
+        if self._thread:
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._generate())
+        except asyncio.CancelledError:
+            pass
+        except BaseException as error:  # raised again by `take`, in the caller's thread
+            self._error = error
+        finally:
+            self._finish()
+
+    async def _generate(self) -> None:
+        document, backend, recipe, store = self._arguments
+        self._loop = asyncio.get_running_loop()
+        self._work = asyncio.create_task(
+            generate_tasks(document, backend, recipe, store, on_task=self._queue.put, counts=self.counts)
+        )
+        if self._stopping:
+            self._work.cancel()
+        await self._work
+
+    def _finish(self) -> None:
+        self._ended = time.monotonic()
+        self._queue.put(None)

@@ -1,0 +1,273 @@
+"""Tasks, and the append-only file that holds them while a run goes on and after it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TextIO
+
+from filelock import FileLock, Timeout
+
+from lift.document import Document, Segment
+from lift.errors import StoreLockedError, StoreMismatchError, TaskFileError
+
+__all__ = ["StoreIdentity", "Task", "TaskStore", "read_jsonl", "text_hash"]
+
+_FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One synthetic question with its answer.
+
+    Attributes:
+        id: the key of the request that brought it, and its number there.
+        question, answer: plain text.
+        kind: `segment` for a question about one segment.
+        segments: indices of the segments that it is about.
+    """
+
+    id: str
+    question: str
+    answer: str
+    kind: str = "segment"
+    segments: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class StoreIdentity:
+    """What makes two stores interchangeable: the same document, asked about in the same way.
+
+    Attributes:
+        document: sha256 of the document's text.
+        prompt: the prompt's version, or the hash of a recorded file.
+        knobs: the recipe's knobs that shape segments and prompts.
+    """
+
+    document: str
+    prompt: str
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+
+    def differences(self, other: StoreIdentity) -> list[str]:
+        """What differs, in words; `self` is what the store holds."""
+        found = []
+        if self.document != other.document:
+            found.append("the document has another text")
+        if self.prompt != other.prompt:
+            found.append(f"the tasks come from {self.prompt}, not from {other.prompt}")
+        for name in sorted({*self.knobs, *other.knobs}):
+            before, now = self.knobs.get(name), other.knobs.get(name)
+            if before != now:
+                found.append(f"{name} was {before!r} and is now {now!r}")
+        return found
+
+
+class TaskStore:
+    """The tasks of one document on disk: one JSON object a line, only ever appended to.
+
+    The first line is a header (identity, title, segments); then `task`, `done` (a request is answered in
+    full), `failed` (a request gave up; the next run asks it again) and, last, `end`: only a store that
+    says so is complete. Every record is flushed before the call returns, so a task is on disk before it
+    is trained on. A torn last line, left by a crash, is cut off.
+
+    Use it as a context manager; `open` takes a lock that keeps a second writer out.
+
+    Attributes:
+        segments: the document's segments, as first cut: on resume they win over a new cut.
+        tasks: all tasks, in order of arrival.
+        done: keys of the requests that are answered in full.
+        failed: keys of the requests that gave up in this run, with the reason.
+        complete: every request has ended and the store says so.
+        torn: bytes of a torn last line that were cut off when the store was opened.
+    """
+
+    def __init__(self, path: Path, file: TextIO, lock: FileLock, segments: list[Segment]) -> None:
+        self.path = path
+        self._file = file
+        self._lock = lock
+        self.segments = segments
+        self.tasks: list[Task] = []
+        self.done: set[str] = set()
+        self.failed: dict[str, str] = {}
+        self.complete = False
+        self.torn = 0
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str], document: Document, identity: StoreIdentity, segments: Sequence[Segment]
+    ) -> Self:
+        """Open the store at `path` for writing: start it, or go on with what it holds.
+
+        Raises:
+            StoreLockedError: another process is writing it.
+            StoreMismatchError: it belongs to another document or another prompt.
+            TaskFileError: it is damaged; the message gives the line.
+        """
+        path = Path(path)
+        lock = FileLock(path.with_name(f".{path.name}.lock"))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise StoreLockedError(
+                f"another run is writing {path}; wait for it to end, or give another folder"
+            ) from None
+        except OSError as error:
+            raise TaskFileError(f"cannot write {path}: {error.strerror}") from error
+        try:
+            torn = _cut_torn_line(path)
+            if path.exists() and path.stat().st_size:
+                store = cls._resume(path, lock, document, identity)
+                store.torn = torn
+                return store
+            store = cls(path, path.open("a", encoding="utf-8"), lock, list(segments))
+            store.torn = torn
+            store._append(
+                {
+                    "record": "header",
+                    "format": _FORMAT,
+                    "title": document.title,
+                    "identity": asdict(identity),
+                    "segments": [[s.start, s.end, text_hash(s.text)] for s in segments],
+                },
+                sync=True,
+            )
+            return store
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def _resume(cls, path: Path, lock: FileLock, document: Document, identity: StoreIdentity) -> Self:
+        records = read_jsonl(path)
+        line, header = next(records)
+        if header.get("record") != "header":
+            raise TaskFileError(f"{path}:{line}: no header; this is not a task store")
+        if header.get("format") != _FORMAT:
+            raise TaskFileError(f"{path}:{line}: format {header.get('format')!r}; this lift reads {_FORMAT}")
+        try:
+            stored = StoreIdentity(**header["identity"])
+            spans = [(int(start), int(end)) for start, end, _ in header["segments"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise TaskFileError(f"{path}:{line}: damaged header ({error})") from None
+        if reasons := stored.differences(identity):
+            raise StoreMismatchError(
+                f"{path} holds the tasks of another run: {'; '.join(reasons)}. "
+                "Give another output folder, or --overwrite to start again"
+            )
+        segments = [Segment(i, start, end, document.text[start:end]) for i, (start, end) in enumerate(spans)]
+        store = cls(path, path.open("a", encoding="utf-8"), lock, segments)
+        for line, record in records:
+            try:
+                store._replay(record)
+            except (KeyError, TypeError) as error:
+                store._file.close()
+                raise TaskFileError(f"{path}:{line}: damaged record ({error})") from None
+        return store
+
+    def _replay(self, record: Mapping[str, Any]) -> None:
+        match record["record"]:
+            case "task":
+                values = {key: value for key, value in record.items() if key != "record"}
+                values["segments"] = tuple(values["segments"])
+                self.tasks.append(Task(**values))
+            case "done":
+                self.done.add(record["request"])
+            case "end":
+                self.complete = True
+            case "failed":
+                pass  # asked again by this run
+            case other:
+                raise KeyError(f"unknown record {other!r}")
+
+    def add(self, task: Task) -> None:
+        """Write one task."""
+        self._append({"record": "task", **asdict(task)})
+        self.tasks.append(task)
+
+    def mark_done(self, request: str) -> None:
+        """All tasks of `request` are in."""
+        self._append({"record": "done", "request": request}, sync=True)
+        self.done.add(request)
+
+    def mark_failed(self, request: str, reason: str) -> None:
+        """`request` gave up; tasks that it brought before stay."""
+        self._append({"record": "failed", "request": request, "reason": reason}, sync=True)
+        self.failed[request] = reason
+
+    def mark_complete(self) -> None:
+        """Every request is done: nothing is left to ask."""
+        if not self.complete:
+            self._append({"record": "end", "tasks": len(self.tasks)}, sync=True)
+            self.complete = True
+
+    def _append(self, record: Mapping[str, Any], *, sync: bool = False) -> None:
+        try:
+            self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            self._file.flush()
+            if sync:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise TaskFileError(
+                f"cannot write {self.path}: {error.strerror}. What was written before is kept"
+            ) from error
+
+    def close(self) -> None:
+        """Close the file and let the next writer in."""
+        with contextlib.suppress(OSError):  # a full disk: said by the write that failed
+            self._file.close()
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def text_hash(text: str) -> str:
+    """A short hash of `text` that ignores how white space is laid out."""
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:16]
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The objects of a JSONL file with their line numbers; empty lines are passed over.
+
+    Raises:
+        TaskFileError: the file is missing, not UTF-8, or a line is not a JSON object.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    value = json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise TaskFileError(f"{path}:{number}: not JSON ({error.msg})") from None
+                if not isinstance(value, dict):
+                    raise TaskFileError(f"{path}:{number}: not a JSON object")
+                yield number, value
+    except UnicodeDecodeError as error:
+        raise TaskFileError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
+    except OSError as error:
+        raise TaskFileError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _cut_torn_line(path: Path) -> int:
+    """Cut off what follows the last line end (a record that a crash tore); its length in bytes."""
+    if not path.exists():
+        return 0
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(path, whole)
+    return len(content) - whole

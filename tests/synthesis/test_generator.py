@@ -1,0 +1,241 @@
+"""The generator against faults; the server's own protocol is tested in test_openai.py."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from lift.document import Document
+from lift.errors import GenerationError, GeneratorUnavailableError
+from lift.recipe import Recipe
+from lift.synthesis.backends.base import Backend, RequestError
+from lift.synthesis.generator import GenerationCounts, generate_tasks
+from lift.synthesis.prompts import Request
+from lift.tasks import Task, TaskStore
+
+DOCUMENT = Document.from_text(
+    " ".join(f"This is the sentence with the number {number} in a row of them." for number in range(8)), "Rows"
+)
+RECIPE = Recipe(tasks_per_segment=2, generator_concurrency=4, generator_retries=2, max_failed_share=0.25)
+
+
+def pairs(request: Request, count: int = 2) -> str:
+    index = request.segment.index
+    return json.dumps([{"question": f"Q{index}.{n}?", "answer": f"A{index}.{n}"} for n in range(count)])
+
+
+class Scripted(Backend):
+    """Injects faults: `script` gets the request and the number of the try, and returns text or raises."""
+
+    name = "scripted"
+
+    def __init__(self, script: Callable[[Request, int], str]) -> None:
+        self.script = script
+        self.tries: dict[int, int] = {}
+        self.active = self.most_active = 0
+        self.closed = False
+        self.delay: Callable[[Request], float] = lambda request: 0.0
+
+    @contextlib.asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[str]]:
+        number = self.tries[request.segment.index] = self.tries.get(request.segment.index, 0) + 1
+        self.active += 1
+        self.most_active = max(self.most_active, self.active)
+        try:
+            yield self._pieces(request, number)
+        finally:
+            self.active -= 1
+
+    async def _pieces(self, request: Request, number: int) -> AsyncIterator[str]:
+        await asyncio.sleep(self.delay(request))
+        text = self.script(request, number)
+        whole, _, cut = text.partition("<CUT>")
+        for start in range(0, len(whole), 5):
+            await asyncio.sleep(0)
+            yield whole[start : start + 5]
+        if cut:
+            raise RequestError(cut, passing=True)
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def run(
+    backend: Backend, path: Path, recipe: Recipe = RECIPE, on_task: Callable[[Task], None] = lambda task: None
+) -> tuple[TaskStore, GenerationCounts, list[float]]:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    segments = backend.segments(DOCUMENT, recipe)
+    assert len(segments) == 8
+    counts = GenerationCounts()
+    with TaskStore.open(path, DOCUMENT, backend.identity(DOCUMENT, recipe), segments) as store:
+        asyncio.run(generate_tasks(DOCUMENT, backend, recipe, store, on_task=on_task, counts=counts, sleep=sleep))
+        return store, counts, waits
+
+
+def test_every_segment_is_asked_once(tmp_path: Path) -> None:
+    backend = Scripted(lambda request, number: pairs(request))
+    store, counts, _ = run(backend, tmp_path / "t.jsonl")
+    assert sorted(task.question for task in store.tasks) == [f"Q{i}.{n}?" for i in range(8) for n in range(2)]
+    assert backend.tries == dict.fromkeys(range(8), 1)
+    assert (counts.segments, counts.answered, counts.failed, counts.requests) == (8, 8, 0, 8)
+    assert store.complete
+    assert backend.closed
+    assert backend.active == 0
+
+
+def test_concurrency_is_bounded_and_used(tmp_path: Path) -> None:
+    backend = Scripted(lambda request, number: pairs(request))
+    backend.delay = lambda request: 0.01
+    run(backend, tmp_path / "t.jsonl")
+    assert backend.most_active == RECIPE.generator_concurrency
+
+
+def test_a_slow_request_holds_nothing_up(tmp_path: Path) -> None:
+    backend = Scripted(lambda request, number: pairs(request))
+    backend.delay = lambda request: 0.3 if request.segment.index == 0 else 0.0
+    arrived: list[int] = []
+    run(backend, tmp_path / "t.jsonl", on_task=lambda task: arrived.append(task.segments[0]))
+    assert arrived[-2:] == [0, 0]
+
+
+def test_a_task_is_on_disk_before_it_is_handed_over(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    seen: list[bool] = []
+    backend = Scripted(lambda request, number: pairs(request))
+    run(backend, path, on_task=lambda task: seen.append(task.question in path.read_text()))
+    assert seen == [True] * 16
+
+
+def test_passing_failures_are_retried_with_growing_waits(tmp_path: Path) -> None:
+    def script(request: Request, number: int) -> str:
+        if request.segment.index == 3 and number <= 2:
+            raise RequestError("overloaded", passing=True, retry_after=7.0 if number == 2 else None)
+        return pairs(request)
+
+    backend = Scripted(script)
+    store, counts, waits = run(backend, tmp_path / "t.jsonl")
+    assert backend.tries[3] == 3
+    assert counts.retries == 2
+    assert len(waits) == 2
+    assert 0 < waits[0] <= 0.5
+    assert waits[1] == 7.0  # as the server asked
+    assert store.complete
+
+
+def test_pairs_of_a_broken_stream_are_kept_and_not_doubled(tmp_path: Path) -> None:
+    def script(request: Request, number: int) -> str:
+        text = pairs(request)
+        return text.replace(', {"question"', '<CUT>lost, {"question"') if number == 1 else text
+
+    store, counts, _ = run(Scripted(script), tmp_path / "t.jsonl")
+    assert len(store.tasks) == len({task.question for task in store.tasks}) == 16
+    assert len({task.id for task in store.tasks}) == 16
+    assert counts.dropped == {"asked before": 8}
+
+
+def test_a_failed_segment_is_recorded_and_not_fatal(tmp_path: Path) -> None:
+    def script(request: Request, number: int) -> str:
+        if request.segment.index in (2, 5):
+            raise RequestError("cannot do this one")
+        return pairs(request)
+
+    backend = Scripted(script)
+    store, counts, _ = run(backend, tmp_path / "t.jsonl")
+    assert backend.tries[2] == 1  # not a passing failure
+    assert counts.failed == 2
+    assert list(store.failed.values()) == ["cannot do this one"] * 2
+    assert not store.complete
+    # The next run asks for these alone, and the store is complete.
+    again = Scripted(lambda request, number: pairs(request))
+    store, counts, _ = run(again, tmp_path / "t.jsonl")
+    assert set(again.tries) == {2, 5}
+    assert counts.answered == 8
+    assert store.complete
+
+
+def test_too_many_failures_end_the_run_with_everything_kept(tmp_path: Path) -> None:
+    def script(request: Request, number: int) -> str:
+        if request.segment.index >= 3:
+            raise RequestError("no")
+        return pairs(request)
+
+    with pytest.raises(GenerationError, match=r"3 of 8 segments failed.*max_failed_share=0.25.*same command"):
+        run(Scripted(script), tmp_path / "t.jsonl", RECIPE.replace(generator_concurrency=1))
+    again = Scripted(lambda request, number: pairs(request))
+    store, _, _ = run(again, tmp_path / "t.jsonl")
+    assert set(again.tries) == {3, 4, 5, 6, 7}
+    assert len(store.tasks) == 16
+
+
+def test_answers_without_a_pair_are_failures(tmp_path: Path) -> None:
+    backend = Scripted(lambda request, number: "Sorry." if request.segment.index == 1 else pairs(request))
+    store, _, _ = run(backend, tmp_path / "t.jsonl")
+    assert backend.tries[1] == 3
+    assert "no question-answer pair" in next(iter(store.failed.values()))
+
+
+def test_a_fatal_failure_ends_everything_at_once(tmp_path: Path) -> None:
+    def script(request: Request, number: int) -> str:
+        raise RequestError("wrong key", fatal=True)
+
+    backend = Scripted(script)
+    with pytest.raises(GeneratorUnavailableError, match="scripted: wrong key"):
+        run(backend, tmp_path / "t.jsonl")
+    assert sum(backend.tries.values()) <= RECIPE.generator_concurrency
+    assert backend.active == 0
+    assert backend.closed
+
+
+def test_more_pairs_than_asked_for_are_not_waited_for(tmp_path: Path) -> None:
+    backend = Scripted(lambda request, number: pairs(request, count=50))
+    store, _, _ = run(backend, tmp_path / "t.jsonl")
+    assert len(store.tasks) == 16
+
+
+def test_nothing_is_asked_of_a_complete_store(tmp_path: Path) -> None:
+    run(Scripted(lambda request, number: pairs(request)), tmp_path / "t.jsonl")
+    again = Scripted(lambda request, number: pairs(request))
+    _, counts, _ = run(again, tmp_path / "t.jsonl")
+    assert again.tries == {}
+    assert counts.answered == 8
+
+
+def test_an_unfinished_request_is_asked_again_for_what_is_missing(tmp_path: Path) -> None:
+    backend = Scripted(lambda request, number: pairs(request))
+    path = tmp_path / "t.jsonl"
+    run(backend, path)
+    # As a crash leaves it: one pair of segment 7 and neither `done` nor `end`.
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    key = next(r["id"] for r in records if r.get("question") == "Q7.1?").rpartition("-")[0]
+    kept = [r for r in records if r.get("question") != "Q7.1?" and r.get("request") != key and r["record"] != "end"]
+    path.write_text("".join(json.dumps(r) + "\n" for r in kept))
+    again = Scripted(lambda request, number: pairs(request))
+    store, _, _ = run(again, path)
+    assert set(again.tries) == {7}
+    assert sorted(t.question for t in store.tasks if t.segments == (7,)) == ["Q7.0?", "Q7.1?"]
+
+
+def test_cancelling_leaves_no_request_running(tmp_path: Path) -> None:
+    backend = Scripted(lambda request, number: pairs(request))
+    backend.delay = lambda request: 60.0
+
+    async def cancelled() -> None:
+        segments = backend.segments(DOCUMENT, RECIPE)
+        with TaskStore.open(tmp_path / "t.jsonl", DOCUMENT, backend.identity(DOCUMENT, RECIPE), segments) as store:
+            work = asyncio.create_task(generate_tasks(DOCUMENT, backend, RECIPE, store))
+            await asyncio.sleep(0.05)
+            assert backend.active == 4
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+
+    asyncio.run(cancelled())
+    assert backend.active == 0
+    assert backend.closed
