@@ -1,0 +1,1 @@
+"""Tasks in, adapter out: encoding, packing, attention, schedule, objective, optimizer, trainer."""

@@ -1,0 +1,177 @@
+"""A run of training: takes tasks as they arrive and trains until every task has had all its visits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from lift.chat_format import ChatFormat
+from lift.errors import TrainingError
+from lift.progress import REPORT_SECONDS
+from lift.recipe import Recipe
+from lift.tasks import Task
+from lift.training.encoding import EncodedTask, encode_task
+from lift.training.schedule import Schedule
+from lift.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+__all__ = ["TaskSource", "TrainingRun"]
+
+
+class TaskSource(Protocol):
+    """Where tasks come from."""
+
+    def take(self, timeout: float | None = None) -> list[Task]:
+        """The tasks that have arrived since the last call; waits at most `timeout` seconds for a first one.
+
+        Raises:
+            EOFError: all tasks have been taken and there will be none.
+        """
+        ...
+
+
+class TrainingRun:
+    """Trains the adapter of `adapted` on the tasks of `source`.
+
+    Args:
+        adapted: a base model with a fresh adapter.
+        recipe: schedule, optimizer, packs.
+        chat_format: how tasks are encoded, the same as for answering.
+        source: tasks, as they arrive.
+        max_tokens: the model's context window; longer tasks are left out and counted.
+        expected_tasks: how many tasks to reckon with while they still arrive.
+
+    Attributes:
+        tasks: tasks that have arrived.
+        all_in: whether these are all.
+        seconds: time spent in optimizer steps.
+    """
+
+    def __init__(
+        self,
+        adapted: PeftModel,
+        recipe: Recipe,
+        chat_format: ChatFormat,
+        source: TaskSource,
+        *,
+        max_tokens: int,
+        expected_tasks: int,
+    ) -> None:
+        self._format = chat_format
+        self._source = source
+        self._max_tokens = max_tokens
+        self._trainer = Trainer(adapted, recipe)
+        self._encoded: list[EncodedTask] = []
+        self._too_long = 0
+        self._losses: list[float] = []
+        self._reported = 0.0
+        self._expected_tasks = expected_tasks
+        self.all_in = False
+        self.seconds = 0.0
+        self._take(timeout=None)
+        self._epochs = recipe.epochs
+        expected = len(self._encoded) if self.all_in else expected_tasks
+        self._schedule = Schedule(
+            epochs=recipe.epochs,
+            tasks_per_step=max(1, min(recipe.tasks_per_step, expected * recipe.epochs // recipe.min_steps)),
+            seed=recipe.seed,
+            decay_share=recipe.decay_share,
+        )
+
+    @property
+    def tasks(self) -> int:
+        return len(self._encoded)
+
+    @property
+    def visits(self) -> int:
+        """Task visits trained on."""
+        return self._schedule.visits
+
+    @property
+    def visits_total(self) -> int:
+        """Visits in the end; an estimate until all tasks are in."""
+        tasks = self.tasks if self.all_in else max(self.tasks, self._expected_tasks)
+        return tasks * self._epochs
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate of the training time that is left; None before the first step."""
+        return self.seconds / self.visits * (self.visits_total - self.visits) if self.visits else None
+
+    @property
+    def steps(self) -> int:
+        return self._trainer.steps
+
+    @property
+    def tokens_per_second(self) -> float:
+        """The tasks' tokens trained on, every visit counted, per second of training."""
+        return self._trainer.tokens / self.seconds if self.seconds else 0.0
+
+    @property
+    def latest_loss(self) -> float | None:
+        """Mean over the latest steps; None before the first."""
+        latest = self._losses[-20:]
+        return sum(latest) / len(latest) if latest else None
+
+    def until_done(self) -> Generator[Literal["training", "generating"], None, None]:
+        """Train until everything has been visited; yields what it is doing, a few times a second.
+
+        Closing the generator ends training and leaves the model ready to answer.
+
+        Raises:
+            TrainingError: the loss is not finite.
+            LiftError: what `source` raises.
+        """
+        with self._trainer:
+            while True:
+                self._schedule.arrive(range(self._schedule.tasks, len(self._encoded)))
+                if self.all_in:
+                    self._schedule.close()
+                step = self._schedule.next_step()
+                if step:
+                    begun = time.monotonic()
+                    self._trainer.step([self._encoded[number] for number in step], lr_scale=self._schedule.lr_scale)
+                    self.seconds += time.monotonic() - begun
+                elif self.all_in:
+                    break
+                if time.monotonic() - self._reported > REPORT_SECONDS:
+                    # Reading a loss waits for the device, so not at every step.
+                    self._losses += self._trainer.take_losses()
+                    self._reported = time.monotonic()
+                    yield "training" if step else "generating"
+                if not self.all_in:
+                    self._take(timeout=None if step else REPORT_SECONDS)
+            self._losses += self._trainer.take_losses()
+
+    def counts(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {
+            "tasks": len(self._encoded),
+            "tasks too long for the context window": self._too_long,
+            "steps": self._trainer.steps,
+            "visits": self._schedule.visits,
+            "tokens": self._trainer.tokens,
+            "tokens_per_second": round(self.tokens_per_second, 1),
+        }
+
+    def losses(self) -> dict[str, float]:
+        """Mean loss over the first and over the last tenth of the steps."""
+        tenth = max(1, len(self._losses) // 10)
+        return {
+            "first": round(sum(self._losses[:tenth]) / tenth, 4),
+            "last": round(sum(self._losses[-tenth:]) / tenth, 4),
+        }
+
+    def _take(self, timeout: float | None) -> None:
+        """Encode what has arrived."""
+        try:
+            for task in self._source.take(timeout):
+                try:
+                    self._encoded.append(encode_task(task, self._format, self._max_tokens))
+                except TrainingError:
+                    self._too_long += 1
+        except EOFError:
+            self.all_in = True

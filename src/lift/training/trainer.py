@@ -1,0 +1,139 @@
+"""The training loop's body: one optimizer step from the tasks of a step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Self, cast
+
+import torch
+from accelerate import Accelerator
+from transformers import PreTrainedModel
+
+from lift.errors import TrainingError
+from lift.recipe import Recipe
+from lift.training.attention import use_packed_attention
+from lift.training.encoding import EncodedTask
+from lift.training.objective import label_loss, label_weights
+from lift.training.optimizer import MasterAdamW
+from lift.training.packing import Pack, pack_tasks
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+__all__ = ["Trainer", "pack_loss"]
+
+
+class Trainer:
+    """Trains the adapter of `adapted` in steps; a context manager, within which the model only trains.
+
+    Args:
+        adapted: a base model with a LoRA adapter (`attach_adapter`).
+        recipe: the optimizer's knobs and the packs'.
+
+    Attributes:
+        steps: optimizer steps so far.
+        tokens: the tasks' tokens trained on, every visit counted.
+    """
+
+    def __init__(self, adapted: PeftModel, recipe: Recipe) -> None:
+        if adapted.dtype == torch.float16:
+            raise TrainingError("float16 overflows in training; give --dtype bfloat16 or float32")
+        self._recipe = recipe
+        self._device = adapted.device
+        self._adapted = adapted
+        self._accelerator = Accelerator(cpu=self._device.type == "cpu")
+        self._network = self._accelerator.prepare_model(adapted, device_placement=False)
+        self._optimizer = MasterAdamW(
+            [parameter for parameter in adapted.parameters() if parameter.requires_grad],
+            lr=recipe.lr,
+            warmup_steps=recipe.warmup_steps,
+            weight_decay=recipe.weight_decay,
+            max_grad_norm=recipe.max_grad_norm,
+        )
+        self._losses: list[torch.Tensor] = []
+        self._stack = ExitStack()
+        self.tokens = 0
+
+    @property
+    def steps(self) -> int:
+        return self._optimizer.steps
+
+    def __enter__(self) -> Self:
+        base = cast(PreTrainedModel, self._adapted.get_base_model())
+        self._stack.enter_context(use_packed_attention(base))
+        self._adapted.train()
+        if self._recipe.activation_checkpointing:
+            base.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+            self._stack.callback(base.activation_checkpointing_disable)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._adapted.eval()
+        self._optimizer.release()
+        self._stack.close()
+
+    def step(self, tasks: Sequence[EncodedTask], *, lr_scale: float = 1.0) -> None:
+        """One optimizer step on `tasks`, computed in as many packs as `pack_tokens` asks for.
+
+        The loss is the sum over the step's labels divided by their number (`loss_norm: token`), so that it
+        does not depend on how the tasks are packed.
+
+        Args:
+            tasks: the batch.
+            lr_scale: factor of the learning rate.
+        """
+        step_labels = sum(len(task.answer_ids) for task in tasks)
+        loss = torch.zeros((), device=self._device)
+        for pack in pack_tasks(tasks, self._recipe.pack_tokens):
+            loss_of_pack = pack_loss(
+                self._network, pack, self._recipe.loss_norm, step_tasks=len(tasks), step_labels=step_labels
+            )
+            # Data-parallel training averages gradients over processes; each weight is of the whole step.
+            self._accelerator.backward(loss_of_pack * self._accelerator.num_processes)
+            self._optimizer.gather()
+            loss += loss_of_pack.detach()
+        self._optimizer.step(lr_scale)
+        self._losses.append(loss)
+        self.tokens += sum(map(len, tasks))
+
+    def take_losses(self) -> list[float]:
+        """The losses of the steps since the last call; it waits for the device.
+
+        Raises:
+            TrainingError: one of them is not finite.
+        """
+        losses = [float(loss) for loss in self._losses]
+        self._losses.clear()
+        if not all(map(math.isfinite, losses)):
+            raise TrainingError(
+                f"the loss is not finite after {self.steps} steps; try a lower lr (it is {self._recipe.lr:g}) "
+                "or --dtype float32"
+            )
+        return losses
+
+
+def pack_loss(
+    network: torch.nn.Module, pack: Pack, loss_norm: Literal["token", "task"], *, step_tasks: int, step_labels: int
+) -> torch.Tensor:
+    """What `pack` adds to the loss of a step of `step_tasks` tasks with `step_labels` labels.
+
+    Args:
+        network: the model with its adapter, switched to packed attention.
+    """
+    device = next(network.parameters()).device
+    batch = pack.tensors(device)
+    weights = label_weights(pack.tasks, loss_norm, step_tasks=step_tasks, step_labels=step_labels)
+    logits = network(
+        input_ids=batch.input_ids,
+        position_ids=batch.position_ids,
+        logits_to_keep=batch.label_positions,
+        pack_layout=batch.layout,
+        use_cache=False,
+    ).logits[0]
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    return label_loss(logits, batch.labels, torch.tensor(weights, dtype=dtype, device=device))
