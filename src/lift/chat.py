@@ -1,0 +1,272 @@
+"""Answers from a model that has absorbed a document."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from transformers import GenerationConfig, TextIteratorStreamer
+
+from lift.adapter import (
+    TASKS_FILE,
+    Manifest,
+    check_base_model,
+    check_output_folder,
+    load_adapter,
+    read_manifest,
+    save_adapter,
+    save_merged,
+)
+from lift.chat_format import Turn
+from lift.errors import ModelError
+from lift.model import BaseModel, load_base_model
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+__all__ = ["LiftedModel", "load"]
+
+_BATCH: Final = 16
+_CUT_MARK: Final = "\n[...]\n"
+
+
+class LiftedModel:
+    """A base model with the adapter of one document.
+
+    Attributes:
+        base: the base model; its weights are as they were.
+        adapted: the same with the adapter on (a `peft.PeftModel`).
+        manifest: what `lift.json` says.
+    """
+
+    def __init__(
+        self,
+        base: BaseModel,
+        adapted: PeftModel,
+        manifest: Manifest,
+        tasks: Path | None = None,
+        scratch: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
+        self.base = base
+        self.adapted = adapted
+        self.manifest = manifest
+        self._tasks = tasks
+        self._scratch = scratch  # kept alive as long as this object: it holds the tasks
+        self._format = base.chat_format(manifest.recipe["prompt_template"], manifest.document["title"])
+
+    @property
+    def title(self) -> str:
+        """The document's title."""
+        return str(self.manifest.document["title"])
+
+    def ask(
+        self, question: str, *, context: str | None = None, without_adapter: bool = False, max_new_tokens: int = 256
+    ) -> str:
+        """The answer to one question, decoded greedily.
+
+        Args:
+            question: as a user would put it.
+            context: text to put into the prompt as well; what does not fit is cut out of its middle, head
+                and tail kept (the paper's truncated ICL).
+            without_adapter: what the base model says by itself.
+            max_new_tokens: limit of the answer's length in tokens; less where the context window has no room.
+        """
+        return self.ask_many(
+            [question], context=context, without_adapter=without_adapter, max_new_tokens=max_new_tokens
+        )[0]
+
+    def ask_many(
+        self,
+        questions: Sequence[str],
+        *,
+        context: str | None = None,
+        without_adapter: bool = False,
+        max_new_tokens: int = 256,
+    ) -> list[str]:
+        """The answers to unrelated questions, in batches of questions of like length; see `ask`."""
+        prompts = [self._prompt(question, [], context, max_new_tokens) for question in questions]
+        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+        # A long text in the context leaves no room for batches.
+        size = 1 if context else _BATCH
+        answers: dict[int, str] = {}
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            decoded = self._generate([prompts[index] for index in batch], without_adapter, max_new_tokens)
+            answers.update(zip(batch, decoded, strict=True))
+        return [answers[index] for index in range(len(questions))]
+
+    def stream(
+        self,
+        question: str,
+        *,
+        history: Sequence[Turn] = (),
+        context: str | None = None,
+        without_adapter: bool = False,
+        max_new_tokens: int = 512,
+    ) -> Iterator[str]:
+        """The answer in pieces as they are decoded. Closing the iterator stops decoding.
+
+        Args:
+            history: earlier turns of the conversation; the oldest are left out where they don't fit.
+            question, context, without_adapter, max_new_tokens: see `ask`.
+        """
+        prompt = self._prompt(question, list(history), context, max_new_tokens)
+        streamer = TextIteratorStreamer(self.base.tokenizer, skip_prompt=True, skip_special_tokens=True)
+        stop = Event()
+        failure: list[BaseException] = []
+
+        def decode() -> None:
+            try:
+                self._generate(
+                    [prompt],
+                    without_adapter,
+                    max_new_tokens,
+                    streamer=streamer,
+                    stopping_criteria=[lambda ids, scores: torch.full(ids.shape[:1], stop.is_set(), device=ids.device)],
+                )
+            except BaseException as error:  # handed to the reader below
+                failure.append(error)
+                streamer.end()
+
+        thread = Thread(target=decode, daemon=True)
+        thread.start()
+        try:
+            yield from (piece for piece in streamer if piece)
+        finally:
+            stop.set()
+            thread.join()
+        if failure:
+            raise failure[0]
+
+    def chat(self) -> Conversation:
+        """A conversation that remembers its turns."""
+        return Conversation(self)
+
+    def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False, merged: bool = False) -> None:
+        """Write the adapter as a PEFT folder with `lift.json`, or a full model with the adapter merged in.
+
+        Raises:
+            AdapterExistsError: the folder holds a finished adapter already.
+        """
+        folder = Path(folder)
+        if merged:
+            with tempfile.TemporaryDirectory() as scratch:
+                save_adapter(self.adapted, self.manifest, Path(scratch))
+                # Merging changes weights, and the base model here may serve other adapters.
+                fresh = load_base_model(self.base.id, device="cpu", dtype=self.base.dtype_name)
+                save_merged(fresh, Path(scratch), folder)
+            return
+        check_output_folder(folder, overwrite=overwrite)
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._tasks and self._tasks.is_file() and self._tasks.parent != folder:
+            shutil.copyfile(self._tasks, folder / TASKS_FILE)
+        self.manifest = save_adapter(self.adapted, self.manifest, folder)
+
+    def close(self) -> None:
+        """Take the adapter off; `base` is free for another document. This object cannot answer any more."""
+        self.adapted.unload()
+
+    def _prompt(self, question: str, history: list[Turn], context: str | None, max_new_tokens: int) -> list[int]:
+        """The prompt, with room for the answer: the oldest turns go first, then the middle of `context`."""
+        window = self.base.context_tokens
+        # A long answer is cut short rather than refused, but not to nothing.
+        answer = min(max_new_tokens, window // 4)
+        bare = self._format.prompt_ids(question, history)
+        while len(bare) + answer > window and history:
+            history = history[1:]
+            bare = self._format.prompt_ids(question, history)
+        if len(bare) + answer > window:
+            raise ModelError(
+                f"the question has {len(bare)} tokens; it does not fit into the model's context window of {window}"
+            )
+        if context is None:
+            return bare
+        # Tokens that join differently at the seams may cost a few more.
+        room = max(0, window - min(max_new_tokens, window // 2) - len(bare) - 16)
+        return self._format.prompt_ids(question, history, context=self._fit(context, room))
+
+    def _fit(self, text: str, room: int) -> str:
+        """As much of `text` as fits into `room` tokens: its head and its tail."""
+        tokenizer = self.base.tokenizer
+        ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        if len(ids) <= room:
+            return text
+        head, tail = -(-room // 2), room // 2
+        return f"{tokenizer.decode(ids[:head])}{_CUT_MARK}{tokenizer.decode(ids[len(ids) - tail :])}"
+
+    def _generate(
+        self, prompts: Sequence[Sequence[int]], without_adapter: bool, max_new_tokens: int, **options: Any
+    ) -> list[str]:
+        tokenizer = self.base.tokenizer
+        longest = max(map(len, prompts))
+        pad = tokenizer.pad_token_id
+        ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
+        mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        config = GenerationConfig(
+            max_new_tokens=min(max_new_tokens, self.base.context_tokens - longest),
+            do_sample=False,
+            eos_token_id=sorted(self._format.stop_ids),
+            pad_token_id=pad,
+        )
+        adapter: AbstractContextManager[Any] = self.adapted.disable_adapter() if without_adapter else nullcontext()
+        with torch.inference_mode(), adapter:
+            output = self.adapted.generate(  # type: ignore[no-untyped-call]
+                input_ids=ids.to(self.base.device),
+                attention_mask=mask.to(self.base.device),
+                generation_config=config,
+                **options,
+            )
+        return [text.strip() for text in tokenizer.batch_decode(output[:, longest:], skip_special_tokens=True)]
+
+
+class Conversation:
+    """Turns of questions and answers; `history` holds them."""
+
+    def __init__(self, model: LiftedModel) -> None:
+        self._model = model
+        self.history: list[Turn] = []
+
+    def ask(self, question: str, **options: Any) -> Iterator[str]:
+        """Stream the answer; once it has been read to its end, it is part of the history. See `LiftedModel.stream`."""
+        pieces: list[str] = []
+        for piece in self._model.stream(question, history=self.history, **options):
+            pieces.append(piece)
+            yield piece
+        self.history.append(Turn(question, "".join(pieces).strip()))
+
+
+def load(
+    folder: str | os.PathLike[str],
+    *,
+    model: str | os.PathLike[str] | BaseModel | None = None,
+    device: str = "auto",
+    dtype: str = "auto",
+) -> LiftedModel:
+    """Load an adapter and its base model.
+
+    Args:
+        folder: what `lift absorb` or `LiftedModel.save` wrote.
+        model: where the base model is now, if not under the name in `lift.json`; or one that is loaded.
+        device, dtype: as for `lift.absorb`.
+
+    Raises:
+        AdapterError: the folder is missing, unfinished, damaged, or of another format.
+        BaseModelMismatchError: the base model is not the one that the adapter was trained on.
+        ModelError: the base model cannot be loaded.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    base = (
+        model
+        if isinstance(model, BaseModel)
+        else load_base_model(model or manifest.base_model["id"], device=device, dtype=dtype)
+    )
+    check_base_model(base, manifest)
+    return LiftedModel(base, load_adapter(base, folder), manifest, tasks=folder / TASKS_FILE)

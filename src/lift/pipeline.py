@@ -1,0 +1,228 @@
+"""The whole line, document to adapter; the only module that knows all of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+from lift.adapter import TASKS_FILE, Manifest, check_output_folder, save_adapter
+from lift.chat import LiftedModel
+from lift.document import Document, read_document
+from lift.errors import GenerationError, LiftWarning, StoreMismatchError
+from lift.model import BaseModel, attach_adapter, load_base_model
+from lift.progress import REPORT_SECONDS, Phase, Progress
+from lift.recipe import Recipe, default_recipe, load_recipe
+from lift.synthesis.backends import Backend, open_backend
+from lift.synthesis.producer import TaskProducer
+from lift.tasks import TaskStore
+from lift.training.run import TrainingRun
+
+__all__ = ["absorb", "write_tasks"]
+
+
+def absorb(
+    document: str | os.PathLike[str] | Document,
+    *,
+    generator: str | Backend,
+    model: str | os.PathLike[str] | BaseModel | None = None,
+    generator_model: str | None = None,
+    recipe: str | Path | Recipe | Mapping[str, Any] | None = None,
+    title: str | None = None,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    device: str = "auto",
+    dtype: str = "auto",
+    on_progress: Callable[[Progress], None] | None = None,
+) -> LiftedModel:
+    """Make a model know a document: generate tasks about it and train a LoRA adapter on them meanwhile.
+
+    Args:
+        document: a file (`read_document` says which), or a `Document`.
+        generator: the URL of an OpenAI-compatible server, `recorded:FILE`, or a `Backend`.
+        model: the base model (`load_base_model`), or one that is loaded; None is the embedded one.
+        generator_model: the generator's name on that server; may be left out if it offers one only.
+        recipe: a preset's name, a YAML file, knobs, or a `Recipe`; None is `cpu` for the embedded model
+            and `paper` for others.
+        title: the document's title, if its own is not right.
+        out: the adapter's folder; tasks are kept there while the run goes on, and the same call goes on
+            with them after an interruption. Without it, call `save` on the result.
+        overwrite: replace a finished adapter in `out`; tasks of the same document and prompt are used again.
+        device, dtype: of the base model.
+        on_progress: called with a `Progress` a few times a second.
+
+    Returns:
+        The model, ready to answer.
+
+    Raises:
+        LiftError: see `lift.errors`; tasks that were generated stay in `out`.
+    """
+    started = time.monotonic()
+    report = on_progress or (lambda progress: None)
+    if recipe is None:
+        recipe = default_recipe(
+            model.id if isinstance(model, BaseModel) else None if model is None else os.fspath(model)
+        )
+    chosen = load_recipe(recipe)
+    document, backend = _opened(document, title, generator, generator_model)
+    if out is None:
+        scratch = tempfile.TemporaryDirectory(prefix="lift-")
+        folder = Path(scratch.name)
+    else:
+        scratch, folder = None, Path(out)
+        check_output_folder(folder, overwrite=overwrite)
+    with ExitStack() as stack:
+        store = stack.enter_context(open_store(folder / TASKS_FILE, document, backend, chosen, overwrite=overwrite))
+        producer = stack.enter_context(TaskProducer(document, backend, chosen, store))
+        report(Progress("loading", segments_total=len(store.segments)))
+        base = model if isinstance(model, BaseModel) else load_base_model(model, device=device, dtype=dtype)
+        adapted = attach_adapter(base, chosen)
+        try:
+            if backend.replays:
+                producer.wait()  # everything arrives before the first step: the same run gives the same bytes
+            run = TrainingRun(
+                adapted,
+                chosen,
+                base.chat_format(chosen.prompt_template, document.title),
+                producer,
+                max_tokens=base.context_tokens,
+                expected_tasks=len(store.segments) * chosen.tasks_per_segment,
+            )
+            with closing(run.until_done()) as phases:
+                for phase in phases:
+                    report(_trained(producer, run, phase))
+            if not run.tasks:
+                raise GenerationError("the generator gave no tasks, so there is nothing to learn")
+            report(_trained(producer, run, "done"))
+            manifest = Manifest(
+                document={
+                    "title": document.title,
+                    "sha256": document.sha256,
+                    "characters": len(document.text),
+                    "file": Path(document.source).name if document.source else None,
+                },
+                base_model={
+                    "id": base.id,
+                    "hub_id": base.hub_id,
+                    "commit": base.commit,
+                    "fingerprint": base.fingerprint,
+                    "dtype": base.dtype_name,
+                },
+                recipe=chosen.to_dict(),
+                generator=backend.name,
+                counts=_generation_counts(producer) | run.counts() | backend.notes(),
+                losses=run.losses(),
+                seconds={
+                    "generation": round(producer.seconds, 2),
+                    "training": round(run.seconds, 2),
+                    "total": round(time.monotonic() - started, 2),
+                },
+            )
+            if out is not None:
+                manifest = save_adapter(adapted, manifest, folder)
+        except BaseException:
+            adapted.unload()
+            raise
+        return LiftedModel(base, adapted, manifest, tasks=store.path, scratch=scratch)
+
+
+def write_tasks(
+    document: str | os.PathLike[str] | Document,
+    out: str | os.PathLike[str],
+    *,
+    generator: str | Backend,
+    generator_model: str | None = None,
+    recipe: str | Path | Recipe | Mapping[str, Any] = "paper",
+    title: str | None = None,
+    overwrite: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> dict[str, Any]:
+    """Generation alone: the tasks of a document into the file `out`, which `recorded:FILE` reads.
+
+    An unfinished file is gone on with. See `absorb` for the arguments.
+
+    Returns:
+        The counts, with `complete`: whether no segment failed.
+    """
+    report = on_progress or (lambda progress: None)
+    chosen = load_recipe(recipe)
+    document, backend = _opened(document, title, generator, generator_model)
+    with (
+        open_store(Path(out), document, backend, chosen, overwrite=overwrite) as store,
+        TaskProducer(document, backend, chosen, store) as producer,
+    ):
+        all_in = False
+        while not all_in:
+            try:
+                producer.take(timeout=REPORT_SECONDS)
+            except EOFError:
+                all_in = True
+            report(_generated(producer, "generating", len(store.tasks)))
+        return _generation_counts(producer) | {"tasks": len(store.tasks), "complete": store.complete} | backend.notes()
+
+
+def _opened(
+    document: str | os.PathLike[str] | Document,
+    title: str | None,
+    generator: str | Backend,
+    generator_model: str | None,
+) -> tuple[Document, Backend]:
+    """What the user named, read and opened."""
+    if not isinstance(document, Document):
+        document = read_document(document, title)
+    if isinstance(generator, str):
+        generator = open_backend(generator, generator_model)
+    return document, generator
+
+
+def open_store(path: Path, document: Document, backend: Backend, recipe: Recipe, *, overwrite: bool) -> TaskStore:
+    """The store at `path`; with `overwrite`, one of another document or prompt is replaced."""
+    segments = backend.segments(document, recipe)
+    identity = backend.identity(document, recipe)
+    try:
+        store = TaskStore.open(path, document, identity, segments)
+    except StoreMismatchError:
+        if not overwrite:
+            raise
+        path.unlink()
+        store = TaskStore.open(path, document, identity, segments)
+    if store.torn:
+        message = f"the last line of {path} was torn, as a crash leaves it; it is dropped and will be asked for again"
+        warnings.warn(message, LiftWarning, stacklevel=3)
+    return store
+
+
+def _generation_counts(producer: TaskProducer) -> dict[str, Any]:
+    counts = producer.counts
+    return {
+        "segments": counts.segments,
+        "failed_segments": counts.failed,
+        "requests": counts.requests,
+        "retries": counts.retries,
+        "dropped": dict(counts.dropped),
+    }
+
+
+def _generated(producer: TaskProducer, phase: Phase, tasks: int) -> Progress:
+    """A snapshot of generation alone."""
+    counts = producer.counts
+    return Progress(phase, counts.answered, counts.segments, counts.failed, tasks)
+
+
+def _trained(producer: TaskProducer, run: TrainingRun, phase: Phase) -> Progress:
+    """A snapshot of both."""
+    return dataclasses.replace(
+        _generated(producer, phase, run.tasks),
+        visits=run.visits,
+        visits_total=run.visits_total,
+        steps=run.steps,
+        tokens_per_second=run.tokens_per_second,
+        loss=run.latest_loss,
+        seconds_left=run.seconds_left,
+    )
