@@ -1,0 +1,105 @@
+"""`lift absorb`: document in, adapter out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lift.cli import options
+from lift.cli.console import note, progress_display, resumable
+
+if TYPE_CHECKING:
+    from lift.adapter import Manifest
+
+__all__ = ["absorb"]
+
+
+def absorb(
+    document: options.Document,
+    out: Annotated[Path, typer.Option(metavar="DIR", show_default=False, help="Folder for the adapter.")],
+    generator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL|recorded:FILE",
+            help="Who writes the tasks: an OpenAI-compatible server (its key in $LIFT_API_KEY), or a recorded file.",
+        ),
+    ] = None,
+    model: options.Model = None,
+    generator_model: options.GeneratorModel = None,
+    recipe: options.Recipe = None,
+    settings: options.Settings = None,
+    title: options.Title = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="The same as --set seed=N.")] = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+) -> None:
+    """Make a model know DOCUMENT: write tasks about it and train an adapter on them meanwhile.
+
+    Interrupted, it keeps the tasks in DIR; the same command goes on and asks only for what is missing.
+
+    lift absorb report.pdf --model Qwen/Qwen3-4B --generator http://localhost:8001/v1 --out adapters/report
+    """
+    if generator is None:
+        raise typer.BadParameter(
+            "name who writes the tasks: the URL of an OpenAI-compatible server, or recorded:FILE",
+            param_hint="--generator",
+        )
+    from lift.adapter import check_output_folder
+    from lift.recipe import default_recipe, load_recipe
+
+    # What can be wrong is said before torch is loaded.
+    check_output_folder(out, overwrite=overwrite)
+    overrides = list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
+    chosen = load_recipe(recipe or default_recipe(model), overrides)
+
+    from lift.document import read_document
+
+    text = read_document(document, title)
+
+    from lift.pipeline import absorb as run
+
+    with resumable(out), progress_display(quiet=as_json) as show:
+        lifted = run(
+            text,
+            model=model,
+            generator=generator,
+            generator_model=generator_model,
+            recipe=chosen,
+            out=out,
+            overwrite=overwrite,
+            device=device,
+            dtype=dtype,
+            on_progress=show,
+        )
+    if as_json:
+        typer.echo(json.dumps({"folder": str(out), **asdict(lifted.manifest)}, ensure_ascii=False))
+    else:
+        for line in summary(lifted.manifest):
+            note(line)
+        note(f'Ask it: lift ask {out} "..."')
+
+
+def summary(manifest: Manifest) -> list[str]:
+    """What a run did, in a few lines."""
+    counts, seconds = manifest.counts, manifest.seconds
+    lines = [
+        f"{manifest.document['title']}: {counts['tasks']} tasks from {counts['segments']} segments, "
+        f"{counts['steps']} steps, loss {manifest.losses['first']:.2f} to {manifest.losses['last']:.2f}",
+        f"{seconds['total']:.0f} s in all, {seconds['training']:.0f} s of training, "
+        f"{counts['tokens_per_second']:,.0f} tokens/s",
+    ]
+    if counts["failed_segments"]:
+        lines.append(
+            f"{counts['failed_segments']} segments failed; run again with --overwrite to ask for them once more"
+        )
+    shown = {"recorded segments that do not match the document", "tasks too long for the context window"}
+    lines += [f"{value} {name}" for name, value in counts.items() if name in shown and value]
+    if counts["dropped"]:
+        lines.append("pairs not used: " + ", ".join(f"{value} {name}" for name, value in counts["dropped"].items()))
+    return lines

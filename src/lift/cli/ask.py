@@ -1,0 +1,90 @@
+"""`lift ask`: questions to an adapter."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lift.cli import options
+from lift.cli.console import note
+
+__all__ = ["ask"]
+
+
+def ask(
+    folder: options.Folder,
+    questions: Annotated[
+        list[str] | None, typer.Argument(metavar='"question" ...', show_default=False, help="One or more questions.")
+    ] = None,
+    base: Annotated[bool, typer.Option("--base", help="What the base model says without the adapter.")] = False,
+    context: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Put this text into the prompt as well: all of it, or its head and tail as far as they fit.",
+        ),
+    ] = None,
+    questions_file: Annotated[
+        Path | None,
+        typer.Option("--questions", metavar="FILE.jsonl", help='A question a line: {"id": ..., "question": ...}.'),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="ANSWERS.jsonl", help='Where the answers to --questions go, with "answer" added.'),
+    ] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, metavar="N", help="Longest answer, in tokens.")] = 256,
+    model: options.StoredModel = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+) -> None:
+    """Ask the model that absorbed a document. Answers go to stdout, in the order of the questions.
+
+    lift ask adapters/report "Who signed the agreement?"
+    """
+    if bool(questions) == bool(questions_file):
+        raise typer.BadParameter("give either questions or --questions FILE.jsonl", param_hint="questions")
+    if out is not None and questions_file is None:
+        raise typer.BadParameter("--out goes with --questions FILE.jsonl", param_hint="--out")
+    records = _read_questions(questions_file) if questions_file else []
+    asked = questions or [str(record["question"]) for record in records]
+
+    from lift.document import read_document
+
+    text = read_document(context).text if context else None
+
+    from lift.chat import load
+
+    lifted = load(folder, model=model, device=device, dtype=dtype)
+    answers = lifted.ask_many(asked, context=text, without_adapter=base, max_new_tokens=max_new_tokens)
+    if not questions_file:
+        for answer in answers:
+            typer.echo(answer)
+        return
+    lines = [
+        json.dumps(record | {"answer": answer}, ensure_ascii=False)
+        for record, answer in zip(records, answers, strict=True)
+    ]
+    if out is None:
+        for line in lines:
+            typer.echo(line)
+    else:
+        out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        note(f"{len(answers)} answers in {out}")
+
+
+def _read_questions(path: Path) -> list[dict[str, object]]:
+    from lift.errors import TaskFileError
+    from lift.tasks import read_jsonl
+
+    records: list[dict[str, object]] = []
+    for number, value in read_jsonl(path):
+        if not isinstance(value.get("question"), str) or not str(value["question"]).strip():
+            raise TaskFileError(f'{path}:{number}: no "question"; a line is {{"id": ..., "question": "..."}}')
+        # A question file may hold reference answers; they are no part of what is answered.
+        records.append({key: value[key] for key in ("id", "question") if key in value})
+    if not records:
+        raise TaskFileError(f"{path} holds no questions")
+    return records

@@ -1,0 +1,55 @@
+"""`lift chat`: a conversation in the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lift.cli import options
+from lift.cli.console import console, note
+
+__all__ = ["chat"]
+
+
+def chat(
+    folder: options.Folder,
+    base: Annotated[bool, typer.Option("--base", help="Talk to the base model without the adapter.")] = False,
+    context: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Put this text into the prompt as well, as far as it fits.")
+    ] = None,
+    model: options.StoredModel = None,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+) -> None:
+    """Talk to the model that absorbed a document.
+
+    Ctrl-C stops an answer; Ctrl-D or /exit ends the conversation; /new starts another one.
+    """
+    from lift.document import read_document
+
+    text = read_document(context).text if context else None
+
+    from lift.chat import load
+
+    lifted = load(folder, model=model, device=device, dtype=dtype)
+    note(f"{lifted.title}. Ctrl-C stops an answer, /new starts again, Ctrl-D ends.")
+    conversation = lifted.chat()
+    while True:
+        try:
+            question = console().input("[bold]> [/bold]").strip()
+        except (EOFError, KeyboardInterrupt):
+            console().print()
+            return
+        if question == "/exit":
+            return
+        if question == "/new":
+            conversation = lifted.chat()
+        elif question:
+            try:
+                for piece in conversation.ask(question, context=text, without_adapter=base):
+                    typer.echo(piece, nl=False)
+            except KeyboardInterrupt:
+                pass
+            typer.echo()

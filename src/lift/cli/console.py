@@ -1,0 +1,102 @@
+"""Progress and notes on stderr; results are printed on stdout by the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from lift.progress import Progress
+
+__all__ = ["console", "fail", "note", "progress_display", "resumable"]
+
+_PHASES: Final = {
+    "loading": "Loading the model",
+    "generating": "Waiting for tasks",
+    "training": "Training",
+    "done": "Done",
+}
+
+
+def console() -> Console:
+    """The console for everything that is not a result."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """A line on stderr."""
+    console().print(text, markup=False, style="dim")
+
+
+def fail(text: str) -> None:
+    """An error on stderr."""
+    console().print(f"error: {text}", markup=False, style="bold red")
+
+
+@contextmanager
+def resumable(out: Path) -> Iterator[None]:
+    """Around a run that keeps its tasks in `out`: Ctrl-C says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(f"Interrupted. The tasks so far are in {out}; the same command goes on with them.")
+        raise
+
+
+@contextmanager
+def progress_display(*, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
+    """A display of a run's progress; the function that it yields takes the snapshots."""
+    if quiet:
+        yield lambda progress: None
+        return
+    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Display
+
+    with Display(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+        console=console(),
+    ) as display:
+        generating = display.add_task("Tasks", total=None, detail="")
+        training: Any = None
+
+        def show(progress: Progress) -> None:
+            nonlocal training
+            failed = f", {progress.failed} failed" if progress.failed else ""
+            display.update(
+                generating,
+                completed=progress.segments,
+                total=progress.segments_total or None,
+                detail=f"{progress.segments}/{progress.segments_total} segments, {progress.tasks} tasks{failed}",
+            )
+            if training is None:
+                training = display.add_task(_PHASES[progress.phase], total=None, detail="")
+            display.update(
+                training,
+                description=_PHASES[progress.phase],
+                completed=progress.visits,
+                total=progress.visits_total or None,
+                detail=_training_detail(progress),
+            )
+
+        yield show
+
+
+def _training_detail(progress: Progress) -> str:
+    if progress.loss is None:
+        return ""
+    parts = [f"step {progress.steps}", f"loss {progress.loss:.3f}", f"{progress.tokens_per_second:,.0f} tokens/s"]
+    if progress.seconds_left is not None and progress.phase != "done":
+        minutes, seconds = divmod(round(progress.seconds_left), 60)
+        parts.append(f"{minutes}:{seconds:02d} left")
+    return ", ".join(parts)

@@ -1,0 +1,58 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Document = Annotated[
+    Path,
+    typer.Argument(
+        show_default=False,
+        metavar="DOCUMENT",
+        help="Text or Markdown; PDF, DOCX, HTML and EPUB with the extra lift-llm[documents].",
+    ),
+]
+Folder = Annotated[Path, typer.Argument(show_default=False, metavar="DIR", help="An adapter folder.")]
+GeneratorModel = Annotated[
+    str | None,
+    typer.Option(
+        "--generator-model",
+        metavar="NAME",
+        help="The generator's name on its server; not needed if the server offers one model only.",
+    ),
+]
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE.yaml",
+        help="Settings of the run: paper, fast, cpu, or a YAML file. Default: cpu for the embedded model, else paper.",
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="One knob of the recipe, such as epochs=3. Can be repeated."),
+]
+Title = Annotated[
+    str | None,
+    typer.Option(metavar="T", help="The document's title, as questions will name it. Default: the document's own."),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace a finished result; tasks of the same document are used again.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON summary on stdout, and no progress.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="M",
+        help="Base model: a hub id, a folder or a GGUF file. Default: the embedded SmolLM2-135M-Instruct.",
+    ),
+]
+StoredModel = Annotated[
+    str | None,
+    typer.Option("--model", metavar="M", help="Where the base model is now. Default: as the adapter's folder says."),
+]
+Device = Annotated[str, typer.Option(metavar="D", help="auto, cpu, cuda or mps.")]
+Dtype = Annotated[str, typer.Option(metavar="T", help="auto, float32 or bfloat16.")]

@@ -1,0 +1,57 @@
+"""`lift tasks`: generation alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lift.cli import options
+from lift.cli.console import note, progress_display, resumable
+
+__all__ = ["tasks"]
+
+
+def tasks(
+    document: options.Document,
+    out: Annotated[Path, typer.Option(metavar="TASKS.jsonl", show_default=False, help="File for the tasks.")],
+    generator: Annotated[
+        str,
+        typer.Option(metavar="URL|recorded:FILE", show_default=False, help="Who writes the tasks; see lift absorb."),
+    ],
+    generator_model: options.GeneratorModel = None,
+    recipe: options.Recipe = None,
+    settings: options.Settings = None,
+    title: options.Title = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+) -> None:
+    """Write tasks about DOCUMENT to a file, for `lift absorb --generator recorded:FILE`.
+
+    Interrupted, the same command goes on and asks only for what is missing.
+
+    lift tasks report.pdf --out report.jsonl --generator http://localhost:8001/v1
+    """
+    from lift.pipeline import write_tasks
+    from lift.recipe import load_recipe
+
+    chosen = load_recipe(recipe or "paper", settings or [])
+    with resumable(out), progress_display(quiet=as_json) as show:
+        counts = write_tasks(
+            document,
+            out,
+            generator=generator,
+            generator_model=generator_model,
+            recipe=chosen,
+            title=title,
+            overwrite=overwrite,
+            on_progress=show,
+        )
+    if as_json:
+        typer.echo(json.dumps({"file": str(out), **counts}, ensure_ascii=False))
+        return
+    note(f"{counts['tasks']} tasks from {counts['segments']} segments in {out}")
+    if counts["failed_segments"]:
+        note(f"{counts['failed_segments']} segments failed; the same command asks for them once more")

@@ -1,0 +1,222 @@
+"""The command line in its own process words: stdout, stderr, exit codes."""
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from tests.conftest import EXAMPLE, RECORDED
+from tests.replay_server import ReplayServer
+
+from lift.cli import main
+
+KNOBS = [f"--set={knob}" for knob in ("rank=4", "alpha=8", "lr=0.05", "epochs=1", "min_steps=1", "tasks_per_segment=2")]
+
+
+class Done(NamedTuple):
+    returncode: int | str
+    stdout: str
+    stderr: str
+
+
+Here = Callable[..., Done]
+COMMANDS = ["absorb", "tasks", "ask", "chat", "info", "merge", "demo"]
+
+
+def lift(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "lift", *map(str, arguments)], capture_output=True, text=True, input=stdin, check=False
+    )
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """The command in this process, which has torch loaded: the same entry point, seconds faster."""
+
+    def run(*arguments: str | Path, stdin: str = "") -> Done:
+        monkeypatch.setattr(sys, "argv", ["lift", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Done(ended.value.code or 0, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("documents") / "picardo.txt"
+    path.write_text((EXAMPLE / "picardo.txt").read_text(encoding="utf-8")[:388], encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, document: Path) -> Path:
+    folder = tmp_path_factory.mktemp("adapters") / "picardo"
+    done = lift(
+        "absorb",
+        document,
+        "--out",
+        folder,
+        "--model",
+        tiny_model,
+        "--generator",
+        f"recorded:{RECORDED}",
+        *KNOBS,
+        "--title",
+        "José Luis Picardo",
+        "--device",
+        "cpu",
+        "--seed",
+        "3",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "10 tasks from 5 segments" in done.stderr
+    assert f"Ask it: lift ask {folder}" in done.stderr
+    return folder
+
+
+def test_help_teaches_every_command(here: Here) -> None:
+    done = here("--help")
+    assert done.returncode == 0
+    assert all(command in done.stdout for command in COMMANDS)
+    for command in COMMANDS:
+        assert here(command, "--help").returncode == 0
+
+
+def test_version() -> None:
+    assert lift("--version").stdout.startswith("lift 0.")
+
+
+def test_absorb_prints_one_json_summary(tiny_model: Path, document: Path, tmp_path: Path, here: Here) -> None:
+    done = here(
+        "absorb",
+        document,
+        "--out",
+        tmp_path / "a",
+        "--model",
+        tiny_model,
+        "--generator",
+        f"recorded:{RECORDED}",
+        *KNOBS,
+        "--json",
+    )
+    assert done.stderr == ""
+    summary = json.loads(done.stdout)
+    assert summary["folder"] == str(tmp_path / "a")
+    assert summary["counts"]["tasks"] == 10
+    assert summary["recipe"]["rank"] == 4
+
+
+def test_ask_prints_an_answer_a_line(adapter: Path, here: Here) -> None:
+    done = here("ask", adapter, "Who?", "When?", "--max-new-tokens", "4")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 2
+    assert done.stderr == ""
+    base = here("ask", adapter, "Who?", "When?", "--max-new-tokens", "4", "--base")
+    assert base.stdout != done.stdout
+
+
+def test_ask_answers_a_file(adapter: Path, tmp_path: Path, here: Here) -> None:
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"id": 7, "question": "Who?", "answer": "reference"}\n\n{"id": "b", "question": "Wén?"}\n')
+    done = here("ask", adapter, "--questions", questions, "--out", tmp_path / "a.jsonl", "--max-new-tokens", "4")
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [(r["id"], r["question"]) for r in records] == [(7, "Who?"), ("b", "Wén?")]
+    assert all(set(r) == {"id", "question", "answer"} and r["answer"] != "reference" for r in records)
+
+
+def test_ask_with_a_text_in_the_context(adapter: Path, here: Here) -> None:
+    done = here("ask", adapter, "Who?", "--context", EXAMPLE / "picardo.txt", "--max-new-tokens", "4")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout != here("ask", adapter, "Who?", "--max-new-tokens", "4").stdout
+
+
+def test_chat_streams_answers_until_the_end(adapter: Path, here: Here) -> None:
+    done = here("chat", adapter, stdin="Who?\n\n/new\nWhen?\n/exit\n")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) >= 2
+    assert here("chat", adapter, stdin="").returncode == 0
+
+
+def test_info_says_what_is_there(adapter: Path, tiny_model: Path, here: Here) -> None:
+    done = here("info", adapter)
+    assert "José Luis Picardo (388 characters)" in done.stdout
+    assert f"vllm serve {tiny_model} --enable-lora --max-lora-rank" in done.stdout
+    assert json.loads(here("info", adapter, "--json").stdout)["recipe"]["seed"] == 3
+
+
+def test_merge_writes_a_full_model(adapter: Path, tmp_path: Path, here: Here) -> None:
+    done = here("merge", adapter, "--out", tmp_path / "merged")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "merged" / "model.safetensors").exists()
+
+
+def test_tasks_can_be_made_first_and_absorbed_later(
+    tiny_model: Path, document: Path, tmp_path: Path, here: Here
+) -> None:
+    with ReplayServer(RECORDED) as server:
+        done = here("tasks", document, "--out", tmp_path / "t.jsonl", "--generator", server.url, "--json", *KNOBS[-1:])
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["complete"] is True
+        asked = len(server.requests)
+        again = here("tasks", document, "--out", tmp_path / "t.jsonl", "--generator", server.url, *KNOBS[-1:])
+        assert again.returncode == 0
+        assert len(server.requests) == asked  # nothing is asked twice
+    done = here(
+        "absorb",
+        document,
+        "--out",
+        tmp_path / "a",
+        "--model",
+        tiny_model,
+        "--json",
+        *KNOBS,
+        "--generator",
+        f"recorded:{tmp_path / 't.jsonl'}",
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["counts"]["tasks"] == 10
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["absorb", "DOC", "--out", "OUT"], 2, "name who writes the tasks"),
+        (["absorb", "DOC"], 2, "--out"),
+        (["ask", "OUT"], 2, "either questions or --questions"),
+        (["nothing"], 2, "No such command"),
+        (["absorb", "none.txt", "--out", "OUT", "--generator", "recorded:x"], 1, "error: no document at none.txt"),
+        (["absorb", "DOC", "--out", "OUT", "--generator", "recorded:none"], 1, "error: cannot read none"),
+        (["absorb", "DOC", "--out", "OUT", "--generator", "x", "--set", "epoch=1"], 1, "error: unknown knob epoch"),
+        (["absorb", "DOC", "--out", "OUT", "--generator", "x", "--recipe", "no"], 1, "error: no recipe 'no'"),
+        (["absorb", "DOC", "--out", "ADAPTER", "--generator", "x"], 1, "already holds a finished adapter"),
+        (["absorb", "DOC", "--out", "DOC", "--generator", "x"], 1, "is a file; give a folder"),
+        (["absorb", "DOC", "--out", "OUT", "--generator", "gpt-4"], 1, "error: no generator 'gpt-4'"),
+        (["ask", "OUT", "Who?"], 1, "error: no adapter folder at"),
+        (["ask", "ADAPTER", "Who?", "--model", "./none"], 1, "error: no model at ./none"),
+        (["ask", "ADAPTER", "Who?", "--model", "nobody/nothing"], 1, "error: cannot load the base model"),
+        (["ask", "ADAPTER", "Who?", "--device", "warp"], 1, "error: no device 'warp'"),
+        (["ask", "ADAPTER", "Who?", "--dtype", "int3"], 1, "error: no dtype 'int3'"),
+        (["ask", "ADAPTER", "--questions", "DOC"], 1, ":1: not JSON"),
+        (["info", "OUT"], 1, "error: no adapter folder at"),
+    ],
+)
+def test_what_goes_wrong_is_said_with_the_right_code(
+    arguments: list[str], code: int, message: str, document: Path, adapter: Path, tmp_path: Path, here: Here
+) -> None:
+    places = {"DOC": document, "OUT": tmp_path / "out", "ADAPTER": adapter}
+    done = here(*(places.get(argument, argument) for argument in arguments))
+    assert done.returncode == code, done.stderr
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "out").exists()
