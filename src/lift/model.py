@@ -75,6 +75,14 @@ class BaseModel:
         config = self.network.config.get_text_config()
         return int(getattr(config, "max_position_embeddings", None) or 2048)
 
+    @property
+    def n_layers(self) -> int:
+        return int(self.network.config.get_text_config().num_hidden_layers)
+
+    def layers_below(self, trained_share: float) -> int:
+        """Layers without LoRA where the top `trained_share` of them has it."""
+        return self.n_layers - max(1, round(self.n_layers * trained_share))
+
     def chat_format(self, prompt_template: str, title: str) -> ChatFormat:
         """The format of a document's questions for this model."""
         eos = self.network.generation_config.eos_token_id if self.network.generation_config else None
@@ -140,12 +148,14 @@ def attach_adapter(base: BaseModel, recipe: Recipe) -> PeftModel:
     from peft import LoraConfig, TaskType, get_peft_model
 
     targets = recipe.target_modules
+    below = base.layers_below(recipe.trained_share)
     config = LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=recipe.rank,
         lora_alpha=recipe.alpha,  # type: ignore[arg-type]  # peft scales by a float as well
         lora_dropout=recipe.dropout,
         target_modules=targets if isinstance(targets, str) else list(targets),
+        exclude_modules=rf".*\.layers\.({'|'.join(map(str, range(below)))})\..*" if below else None,
         revision=base.commit,
     )
     with torch.random.fork_rng(devices=[base.device] if base.device.type == "cuda" else []):

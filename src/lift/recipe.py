@@ -72,6 +72,14 @@ class Recipe:
     target_modules: Annotated[
         str | tuple[str, ...], Field(description="Modules that get LoRA: all-linear, or a list of names.")
     ] = "all-linear"
+    trained_share: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="The top share of the layers that gets LoRA; what is below is computed once per task.",
+        ),
+    ] = 1.0
     dropout: Annotated[float, Field(ge=0, lt=1, description="LoRA dropout; packs are exact only at 0.")] = 0.0
 
     # The optimizer.

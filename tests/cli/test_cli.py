@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.conftest import EXAMPLE, RECORDED
-from tests.replay_server import ReplayServer
 
 from lift.cli import main
+from tests.conftest import EXAMPLE, RECORDED
+from tests.replay_server import ReplayServer
 
 KNOBS = [f"--set={knob}" for knob in ("rank=4", "alpha=8", "lr=0.05", "epochs=1", "min_steps=1", "tasks_per_segment=2")]
 

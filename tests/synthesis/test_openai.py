@@ -7,8 +7,6 @@ from pathlib import Path
 import httpx2
 import pytest
 from starlette.responses import JSONResponse, Response
-from tests.conftest import RECORDED
-from tests.replay_server import ReplayServer
 
 from lift.document import Document
 from lift.errors import GeneratorUnavailableError
@@ -17,6 +15,8 @@ from lift.synthesis.backends import open_backend
 from lift.synthesis.backends.openai import OpenAIBackend
 from lift.synthesis.generator import generate_tasks
 from lift.tasks import TaskStore
+from tests.conftest import RECORDED
+from tests.replay_server import ReplayServer
 
 RECIPE = Recipe(tasks_per_segment=5, generator_concurrency=4, generator_retries=3)
 

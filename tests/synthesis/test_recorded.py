@@ -3,7 +3,6 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.conftest import RECORDED
 
 from lift.document import Document
 from lift.errors import TaskFileError
@@ -12,6 +11,7 @@ from lift.synthesis.backends import open_backend
 from lift.synthesis.backends.recorded import RecordedBackend
 from lift.synthesis.generator import generate_tasks
 from lift.tasks import TaskStore
+from tests.conftest import RECORDED
 
 RECIPE = Recipe(tasks_per_segment=10)
 

@@ -9,6 +9,7 @@ from lift.model import attach_adapter, load_base_model
 from lift.recipe import Recipe
 from lift.training.encoding import EncodedTask
 from lift.training.trainer import Trainer
+from lift.training.trunk import FrozenTrunk
 
 RECIPE = Recipe(rank=4, alpha=8, lr=1e-2)
 
@@ -104,3 +105,15 @@ def test_a_loss_that_is_not_finite_is_said(tiny_model: Path) -> None:
         trainer.step(tasks(2))
         with pytest.raises(TrainingError, match="lower lr"):
             trainer.take_losses()
+
+
+def test_the_top_share_of_the_layers_is_trained(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = RECIPE.replace(trained_share=0.5)
+    kept, losses = train(tiny_model, recipe)
+    assert kept
+    assert all(".layers.1." in name for name in kept)
+    monkeypatch.setattr(FrozenTrunk, "of", lambda base: None)
+    computed, other = train(tiny_model, recipe)
+    assert losses == pytest.approx(other, rel=1e-5)
+    for name in kept:
+        torch.testing.assert_close(kept[name], computed[name], rtol=1e-3, atol=1e-4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, cast
 
@@ -19,6 +19,7 @@ from lift.training.encoding import EncodedTask
 from lift.training.objective import label_loss, label_weights
 from lift.training.optimizer import MasterAdamW
 from lift.training.packing import Pack, pack_tasks
+from lift.training.trunk import FrozenTrunk
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -53,6 +54,7 @@ class Trainer:
             weight_decay=recipe.weight_decay,
             max_grad_norm=recipe.max_grad_norm,
         )
+        self._trunk = FrozenTrunk.of(cast(PreTrainedModel, adapted.get_base_model()))
         self._losses: list[torch.Tensor] = []
         self._stack = ExitStack()
         self.tokens = 0
@@ -90,9 +92,10 @@ class Trainer:
         step_labels = sum(len(task.answer_ids) for task in tasks)
         loss = torch.zeros((), device=self._device)
         for pack in pack_tasks(tasks, self._recipe.pack_tokens):
-            loss_of_pack = pack_loss(
-                self._network, pack, self._recipe.loss_norm, step_tasks=len(tasks), step_labels=step_labels
-            )
+            with self._trunk.replaced_by(self._trunk.states(pack)) if self._trunk else nullcontext():
+                loss_of_pack = pack_loss(
+                    self._network, pack, self._recipe.loss_norm, step_tasks=len(tasks), step_labels=step_labels
+                )
             # Data-parallel training averages gradients over processes; each weight is of the whole step.
             self._accelerator.backward(loss_of_pack * self._accelerator.num_processes)
             self._optimizer.gather()
