@@ -29,12 +29,24 @@ class ReplayServer:
         token_seconds: delay before each token (four characters).
         fault: called with the number of the request (from 1) and its segment; a Response instead of the
             answer, or a piece of text to break off after, or None.
+        rewrite: makes the answer's text from the recorded pairs.
+        stall_at: where this stands in an answer, nothing more comes for a minute.
+        first_token_seconds: delay before the first token.
+        slots: answers that are written at the same time; others wait, as in a real engine.
+        port: where it listens; 0 finds a free one.
         may_answer: asked with the number of the request until it is true; until then not a token comes. With
             it a test fixes the order of events instead of racing against the machine.
     """
 
     recorded: Path
     token_seconds: float = 0.0
+    rewrite: Callable[[list[dict[str, str]]], str] = lambda pairs: json.dumps(
+        {"pairs": pairs}, ensure_ascii=False, indent=1
+    )
+    stall_at: str = ""
+    first_token_seconds: float = 0.0
+    slots: int = 1_000
+    port: int = 0
     models: list[str] = field(default_factory=lambda: ["replay"])
     fault: Callable[[int, str], Response | str | None] = lambda number, segment: None
     may_answer: Callable[[int], bool] = lambda number: True
@@ -49,12 +61,15 @@ class ReplayServer:
             record["text"] = " ".join(record["text"].split())
         app = Starlette(
             routes=[
+                Route("/health", lambda request: Response()),
                 Route("/v1/models", self._models),
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
             ]
         )
         self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", self.port))
+        self._free = asyncio.Semaphore(self.slots)
         config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
@@ -92,10 +107,12 @@ class ReplayServer:
         fault = self.fault(len(self.requests), segment)
         if isinstance(fault, Response):
             return fault
-        stream = self._stream(len(self.requests), segment, fault)
+        stream = self._stream(len(self.requests), body, segment, fault)
         return StreamingResponse(stream, media_type="text/event-stream")
 
-    async def _stream(self, number: int, segment: str, break_after: str | None) -> AsyncIterator[str]:
+    async def _stream(
+        self, number: int, body: dict[str, Any], segment: str, break_after: str | None
+    ) -> AsyncIterator[str]:
         squeezed = " ".join(segment.split())
         pairs = [
             pair
@@ -103,24 +120,36 @@ class ReplayServer:
             if record["text"][:40] in squeezed or squeezed[:40] in record["text"]
             for pair in record["tasks"]
         ]
-        text = json.dumps(pairs, ensure_ascii=False, indent=1)
+        text = self.rewrite(pairs)
         if break_after is not None:
             text = text[: text.index(break_after) + len(break_after)]
         self.active += 1
         self.most_active = max(self.most_active, self.active)
+        held = False
         try:
+            held = await self._free.acquire()
+            if self.first_token_seconds:
+                await asyncio.sleep(self.first_token_seconds)
             while not self.may_answer(number):
                 await asyncio.sleep(0.01)
+            text, stalls, _ = text.partition(self.stall_at) if self.stall_at else (text, "", "")
             for piece in re.findall(r"(?s).{1,4}", text):
                 if self.token_seconds:
                     await asyncio.sleep(self.token_seconds)
                 yield _event({"content": piece})
+            if stalls:
+                await asyncio.sleep(60)
             if break_after is not None:
                 raise ConnectionResetError("broken off on purpose")
             yield _event({}, finish="stop")
+            if body.get("stream_options", {}).get("include_usage"):
+                prompt = sum(len(message["content"]) for message in body["messages"])
+                yield _event(usage={"prompt_tokens": prompt // 4, "completion_tokens": len(text) // 4})
             yield "data: [DONE]\n\n"
         finally:
             self.active -= 1
+            if held:
+                self._free.release()
 
 
 def _segment(prompt: str) -> str:
@@ -129,12 +158,15 @@ def _segment(prompt: str) -> str:
     return found[1]
 
 
-def _event(delta: dict[str, str], finish: str | None = None) -> str:
+def _event(
+    delta: dict[str, str] | None = None, *, finish: str | None = None, usage: dict[str, int] | None = None
+) -> str:
     chunk = {
         "id": "c",
         "object": "chat.completion.chunk",
         "created": 0,
         "model": "replay",
-        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        "choices": [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}],
+        "usage": usage and usage | {"total_tokens": sum(usage.values())},
     }
     return f"data: {json.dumps(chunk)}\n\n"

@@ -29,7 +29,7 @@ def test_without_the_wheel_the_error_gives_the_command(monkeypatch: pytest.Monke
 def test_a_gguf_file_is_dequantised_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     embedded = load_base_model()
     monkeypatch.setenv("LIFT_CACHE", str(tmp_path / "cache"))
-    gguf = shutil.copy(model_files._embedded_gguf(), tmp_path)
+    gguf = shutil.copy(model_files.embedded_gguf(), tmp_path)
     base = load_base_model(gguf)
     assert base.id == gguf
     assert base.fingerprint == embedded.fingerprint

@@ -18,6 +18,7 @@ from lift.errors import (
     StoreMismatchError,
     TrainingError,
 )
+from lift.pipeline import estimate
 from lift.progress import Progress
 from lift.tasks import read_jsonl
 from lift.training.trainer import Trainer
@@ -189,3 +190,36 @@ def test_what_cannot_work_is_said_before_anything_is_written(short: Document, tm
     assert not (tmp_path / "a").exists()
     with pytest.raises(ModelError):
         lift.absorb(short, model="./none", generator=f"recorded:{RECORDED}", recipe=KNOBS)
+
+
+def test_an_edited_document_asks_only_for_what_changed(picardo: Document, tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    edited = Document.from_text(picardo.text.replace("Madrid", "Madrid (Spain)", 1), picardo.title)
+    recipe = {"tasks_per_segment": 5, "window_chars": 512}
+    with ReplayServer(RECORDED) as server:
+        before = lift.write_tasks(picardo, path, generator=server.url, recipe=recipe)
+        kept = texts_of(path, picardo)
+        server.requests.clear()
+        with pytest.raises(StoreMismatchError, match=r"another text.*--overwrite"):
+            lift.write_tasks(edited, path, generator=server.url, recipe=recipe)
+        cost = estimate(edited, generator=server.url, recipe=recipe, store=path)
+        after = lift.write_tasks(edited, path, generator=server.url, recipe=recipe, overwrite=True)
+        assert 0 < len(server.requests) == cost.requests < before["segments"] / 5
+    assert after["complete"]
+    assert after["tasks"] == before["tasks"]
+    assert not path.with_name("t.jsonl.new").exists()
+    assert kept
+    about_after = texts_of(path, edited)
+    assert all(about_after[task] == about for task, about in kept.items() if task in about_after)
+    assert len(kept.keys() & about_after.keys()) > 0.8 * len(kept)
+
+
+def texts_of(path: Path, document: Document) -> dict[str, str]:
+    """The text that each task of a store is about, by the task's id."""
+    records = [record for _, record in read_jsonl(path)]
+    spans = records[0]["segments"]
+    return {
+        record["id"]: document.text[slice(*spans[record["segments"][0]][:2])]
+        for record in records
+        if record["record"] == "task"
+    }

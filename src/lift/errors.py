@@ -17,6 +17,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "RecipeError",
+    "SpendingLimitError",
     "StoreLockedError",
     "StoreMismatchError",
     "TaskFileError",
@@ -66,6 +67,10 @@ class GenerationError(LiftError, RuntimeError):
 
 class GeneratorUnavailableError(GenerationError, ConnectionError):
     """The generator cannot be reached, refuses the key or does not know the model."""
+
+
+class SpendingLimitError(GenerationError):
+    """Generation stopped at `max_requests` or `max_tokens`; the same command goes on."""
 
 
 class ModelError(LiftError, ValueError):

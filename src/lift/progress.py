@@ -22,6 +22,7 @@ class Progress:
         segments, segments_total: answered by the generator, and all.
         failed: segments that gave up.
         tasks: tasks that have arrived.
+        generator_tokens: prompt and completion tokens that the generator was paid or run for.
         visits, visits_total: task visits trained on, and expected (an estimate until all tasks are in).
         steps: optimizer steps.
         tokens_per_second: the tasks' tokens trained on per second of training, every visit counted.
@@ -34,6 +35,7 @@ class Progress:
     segments_total: int = 0
     failed: int = 0
     tasks: int = 0
+    generator_tokens: int = 0
     visits: int = 0
     visits_total: int = 0
     steps: int = 0

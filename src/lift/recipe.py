@@ -53,13 +53,32 @@ class Recipe:
         0.7
     )
     generator_max_tokens: Annotated[int, Field(ge=16, description="Completion tokens allowed per request.")] = 2048
-    generator_concurrency: Annotated[int, Field(ge=1, description="Requests in flight at once.")] = 16
+    generator_concurrency: Annotated[
+        int, Field(ge=1, description="Requests in flight at once, at most; how many is found out from the server.")
+    ] = 64
+    generator_first_token_seconds: Annotated[
+        float, Field(gt=0, description="A request is given up and tried again after so long without a first token.")
+    ] = 120.0
+    generator_silence_seconds: Annotated[
+        float, Field(gt=0, description="The same for silence between two tokens; pairs that arrived are kept.")
+    ] = 30.0
     generator_retries: Annotated[
         int, Field(ge=0, description="Further tries of a request that failed for a passing reason.")
     ] = 4
     max_failed_share: Annotated[
         float, Field(ge=0, le=1, description="Generation fails once a larger share of the segments has failed.")
     ] = 0.05
+
+    check_pairs: Annotated[
+        bool,
+        Field(description="Drop pairs that point at the text, or have a number or name that the text does not have."),
+    ] = True
+    max_requests: Annotated[
+        int | None, Field(ge=1, description="Generation stops, resumably, after so many requests.")
+    ] = None
+    max_tokens: Annotated[
+        int | None, Field(ge=1, description="Generation stops, resumably, before so many prompt and completion tokens.")
+    ] = None
 
     # How a task is put to the model, in training and in use.
     prompt_template: Annotated[
@@ -150,6 +169,7 @@ PRESETS: Final[Mapping[str, Recipe]] = {
     "cpu": Recipe(
         rank=64,
         alpha=128,
+        trained_share=0.5,
         lr=2e-3,
         warmup_steps=5,
         decay_share=0.8,

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from lift.document import Document, Segment
 from lift.errors import StoreLockedError, StoreMismatchError, TaskFileError
 
-__all__ = ["StoreIdentity", "Task", "TaskStore", "read_jsonl", "text_hash"]
+__all__ = ["StoreIdentity", "Task", "TaskStore", "answered_requests", "read_jsonl", "text_hash"]
 
 _FORMAT: Final = 1
 
@@ -144,6 +144,36 @@ class TaskStore:
             raise
 
     @classmethod
+    def replace(
+        cls,
+        path: Path,
+        document: Document,
+        identity: StoreIdentity,
+        segments: Sequence[Segment],
+        requests: Mapping[str, int],
+    ) -> Self:
+        """Start the store at `path` anew; what it holds about requests that would be sent again is kept.
+
+        So an edited document asks only for the segments whose prompt changed.
+
+        Args:
+            requests: the key of each request of the new store, and the index of its segment.
+        """
+        scratch = path.with_name(f"{path.name}.new")
+        scratch.unlink(missing_ok=True)
+        with cls.open(scratch, document, identity, segments) as store:
+            for record in _readable_records(path):
+                match record:
+                    case {"record": "task", "id": str(task_id), "question": str(question), "answer": str(answer)}:
+                        segment = requests.get(task_id.rpartition("-")[0])
+                        if segment is not None:
+                            store.add(Task(task_id, question, answer, segments=(segment,)))
+                    case {"record": "done", "request": str(request)} if request in requests:
+                        store.mark_done(request)
+        scratch.replace(path)
+        return cls.open(path, document, identity, segments)
+
+    @classmethod
     def _resume(cls, path: Path, lock: FileLock, document: Document, identity: StoreIdentity) -> Self:
         records = read_jsonl(path)
         line, header = next(records)
@@ -260,6 +290,23 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise TaskFileError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
     except OSError as error:
         raise TaskFileError(f"cannot read {path}: {error.strerror}") from None
+
+
+def answered_requests(path: Path) -> set[str]:
+    """Keys of the requests that the store at `path`, if there is one, holds the whole answers of."""
+    return {record["request"] for record in _readable_records(path) if record.get("record") == "done"}
+
+
+def _readable_records(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a store that may be torn or missing."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:
+            with contextlib.suppress(ValueError):
+                value = json.loads(line)
+                if isinstance(value, dict):
+                    yield value
 
 
 def _cut_torn_line(path: Path) -> int:

@@ -220,3 +220,29 @@ def test_what_goes_wrong_is_said_with_the_right_code(
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(document: Path, tmp_path: Path, here: Here) -> None:
+    with ReplayServer(RECORDED) as server:
+        for command in ("absorb", "tasks"):
+            arguments = [command, document, "--out", tmp_path / "out", "--generator", server.url, "--dry-run"]
+            shown = here(*arguments).stdout
+            assert "5 requests" in shown
+            assert f"The document goes to {server.url.split('/')[2]}." in shown
+            assert json.loads(here(*arguments, "--json").stdout)["requests"] == 5
+        assert not server.requests
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_limit_stops_resumably(document: Path, tmp_path: Path, here: Here) -> None:
+    out = tmp_path / "t.jsonl"
+    with ReplayServer(RECORDED) as server:
+        command = ["tasks", document, "--out", out, "--generator", server.url, "--set", "tasks_per_segment=5"]
+        done = here(*command, "--max-requests", "2")
+        assert done.returncode == 1
+        assert "stopped at max_requests=2" in done.stderr
+        assert len(server.requests) == 2
+        summary = json.loads(here(*command, "--json").stdout)
+        assert len(server.requests) == 5
+    assert summary["tasks"] == 25
+    assert summary["generator_tokens"]["prompt"] > 0

@@ -3,17 +3,18 @@
 import asyncio
 import contextlib
 import json
+import random
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from lift.document import Document
-from lift.errors import GenerationError, GeneratorUnavailableError
+from lift.errors import GenerationError, GeneratorUnavailableError, SpendingLimitError
 from lift.recipe import Recipe
 from lift.synthesis.backends.base import Backend, RequestError
 from lift.synthesis.generator import GenerationCounts, generate_tasks
-from lift.synthesis.prompts import Request
+from lift.synthesis.prompts import Request, build_request
 from lift.tasks import Task, TaskStore
 
 DOCUMENT = Document.from_text(
@@ -239,3 +240,95 @@ def test_cancelling_leaves_no_request_running(tmp_path: Path) -> None:
     asyncio.run(cancelled())
     assert backend.active == 0
     assert backend.closed
+
+
+def test_a_limit_of_requests_stops_cleanly_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    backend = Scripted(lambda request, number: pairs(request))
+    path = tmp_path / "t.jsonl"
+    with pytest.raises(SpendingLimitError, match=r"max_requests=3: 3 of 8 segments.*same command goes on"):
+        run(backend, path, RECIPE.replace(max_requests=3))
+    assert sum(backend.tries.values()) == 3
+    again = Scripted(lambda request, number: pairs(request))
+    store, _, _ = run(again, path)
+    assert sum(again.tries.values()) == 5
+    assert len(store.tasks) == 16
+
+
+def test_a_limit_of_tokens_is_not_gone_beyond(tmp_path: Path) -> None:
+    """What is in flight counts as spent, and ends."""
+    backend = Scripted(lambda request, number: pairs(request))
+    backend.delay = lambda request: 0.01
+    counts = GenerationCounts()
+    segments = backend.segments(DOCUMENT, RECIPE)
+    prompt = len(
+        build_request(DOCUMENT, segments[0], RECIPE).system + build_request(DOCUMENT, segments[0], RECIPE).user
+    )
+    recipe = RECIPE.replace(max_tokens=4 * prompt // 4)
+    with (
+        TaskStore.open(tmp_path / "t.jsonl", DOCUMENT, backend.identity(DOCUMENT, recipe), segments) as store,
+        pytest.raises(SpendingLimitError, match="max_tokens"),
+    ):
+        asyncio.run(generate_tasks(DOCUMENT, backend, recipe, store, counts=counts))
+    assert 2 <= sum(backend.tries.values()) <= 4
+    assert counts.answered == sum(backend.tries.values())
+    assert backend.active == 0
+
+
+def test_a_trainer_that_is_behind_is_waited_for(tmp_path: Path) -> None:
+    backend = Scripted(lambda request, number: pairs(request))
+    arrived: list[Task] = []
+    most = 0
+
+    def has_room() -> bool:
+        nonlocal most
+        most = max(most, len(arrived))
+        if len(arrived) >= 4:
+            arrived.clear()  # the trainer takes them
+            return False
+        return True
+
+    segments = backend.segments(DOCUMENT, RECIPE)
+    with TaskStore.open(tmp_path / "t.jsonl", DOCUMENT, backend.identity(DOCUMENT, RECIPE), segments) as store:
+        asyncio.run(
+            generate_tasks(
+                DOCUMENT,
+                backend,
+                RECIPE.replace(generator_concurrency=1),
+                store,
+                on_task=arrived.append,
+                has_room=has_room,
+            )
+        )
+        assert len(store.tasks) == 16
+    assert most <= 4
+
+
+def test_pairs_that_say_more_than_the_text_are_dropped_if_asked_to(tmp_path: Path) -> None:
+    def script(request: Request, number: int) -> str:
+        made_up = [{"question": f"Which town is row {request.segment.index}?", "answer": "It is Paris."}]
+        return json.dumps([*made_up, *json.loads(pairs(request))])
+
+    store, counts, _ = run(Scripted(script), tmp_path / "a.jsonl")
+    assert len(store.tasks) == 16
+    assert counts.dropped == {"a name that the text does not have": 8}
+    store, counts, _ = run(Scripted(script), tmp_path / "b.jsonl", RECIPE.replace(check_pairs=False))
+    assert sum("Paris" in task.answer for task in store.tasks) == 8
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_killed_anywhere_nothing_is_lost_or_asked_twice(seed: int, tmp_path: Path) -> None:
+    """A store cut off at random bytes, again and again, as a crash or a power loss leaves it."""
+    rng = random.Random(seed)
+    path = tmp_path / "t.jsonl"
+    run(Scripted(lambda request, number: pairs(request)), path)
+    for _ in range(5):
+        content = path.read_bytes()
+        path.write_bytes(content[: rng.randrange(len(content))])
+        left = path.read_bytes()
+        kept = [json.loads(line) for line in left[: left.rfind(b"\n") + 1].splitlines()]
+        done = {record["request"] for record in kept if record["record"] == "done"}
+        again = Scripted(lambda request, number: pairs(request))
+        store, _, _ = run(again, path)
+        assert sum(again.tries.values()) == 8 - len(done)
+        assert sorted(t.question for t in store.tasks) == sorted(f"Q{i}.{n}?" for i in range(8) for n in range(2))
+        assert store.complete

@@ -20,17 +20,24 @@ def test_braces_in_a_document_are_left_alone() -> None:
     assert document.text in build_request(document, segment, Recipe()).user
 
 
-def test_windows_begin_on_a_grid_and_are_never_too_long(picardo: Document) -> None:
+def test_windows_are_shared_by_neighbours_and_never_too_long(picardo: Document) -> None:
     starts = []
     for segment in split_document(picardo, Recipe()):
         start = window_start(picardo.text, segment.start, 2048)
-        assert start <= segment.start
-        assert segment.start - start <= 2048
-        # Most of the window is shown, too.
-        assert segment.start < 2048 or segment.start - start > 900
+        length = segment.start - start
+        assert length == segment.start if segment.start <= 2048 else 512 <= length <= 2048
         starts.append(start)
-    # A grid of half a window: each beginning is shared by many neighbours.
-    assert len(set(starts)) <= len(picardo.text) // 1024 + 1
+    assert starts == sorted(starts)
+    assert len(set(starts)) < len(starts) / 4
+
+
+def test_an_edit_moves_only_the_windows_that_it_lies_in(picardo: Document) -> None:
+    words = "An inserted remark. "
+    text = picardo.text[:3000] + words + picardo.text[3000:]
+    for segment in split_document(picardo, Recipe()):
+        if segment.start > 3000 + 2048:
+            moved = window_start(text, segment.start + len(words), 2048)
+            assert moved == window_start(picardo.text, segment.start, 2048) + len(words)
 
 
 def test_no_window() -> None:

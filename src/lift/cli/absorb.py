@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lift.cli import options
-from lift.cli.console import note, progress_display, resumable
+from lift.cli.console import note, progress_display, resumable, show_estimate
 
 if TYPE_CHECKING:
     from lift.adapter import Manifest
@@ -24,8 +24,9 @@ def absorb(
     generator: Annotated[
         str | None,
         typer.Option(
-            metavar="URL|recorded:FILE",
-            help="Who writes the tasks: an OpenAI-compatible server (its key in $LIFT_API_KEY), or a recorded file.",
+            metavar=options.GENERATOR_KINDS,
+            help="Who writes the tasks: an OpenAI-compatible server (its key in $LIFT_API_KEY), a provider (its key "
+            "in $OPENAI_API_KEY, $DEEPSEEK_API_KEY), vLLM started for this run, or a recorded file.",
         ),
     ] = None,
     model: options.Model = None,
@@ -36,6 +37,9 @@ def absorb(
     seed: Annotated[int | None, typer.Option(metavar="N", help="The same as --set seed=N.")] = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
+    max_requests: options.MaxRequests = None,
+    max_tokens: options.MaxTokens = None,
+    dry_run: options.DryRun = False,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
 ) -> None:
@@ -50,17 +54,24 @@ def absorb(
             "name who writes the tasks: the URL of an OpenAI-compatible server, or recorded:FILE",
             param_hint="--generator",
         )
-    from lift.adapter import check_output_folder
+    from lift.adapter import TASKS_FILE, check_output_folder
     from lift.recipe import default_recipe, load_recipe
 
     # What can be wrong is said before torch is loaded.
     check_output_folder(out, overwrite=overwrite)
-    overrides = list(settings or []) + ([f"seed={seed}"] if seed is not None else [])
-    chosen = load_recipe(recipe or default_recipe(model), overrides)
+    chosen = load_recipe(recipe or default_recipe(model), settings or [])
+    flags = {"seed": seed, "max_requests": max_requests, "max_tokens": max_tokens}
+    chosen = chosen.replace(**{knob: value for knob, value in flags.items() if value is not None})
 
     from lift.document import read_document
 
     text = read_document(document, title)
+
+    if dry_run:
+        from lift.pipeline import estimate
+
+        show_estimate(estimate(text, generator=generator, recipe=chosen, store=out / TASKS_FILE), as_json=as_json)
+        return
 
     from lift.pipeline import absorb as run
 
@@ -100,6 +111,15 @@ def summary(manifest: Manifest) -> list[str]:
         )
     shown = {"recorded segments that do not match the document", "tasks too long for the context window"}
     lines += [f"{value} {name}" for name, value in counts.items() if name in shown and value]
+    cost = counts["generator_tokens"]
+    if cost["prompt"]:
+        lines.append(
+            f"generator: {counts['requests']} requests, {cost['prompt']:,} prompt tokens ({cost['cached']:,} cached), "
+            f"{cost['completion']:,} completion tokens{' (partly estimated)' if cost['estimated'] else ''}"
+        )
+    if counts["failures"]:
+        failures = ", ".join(f"{value} {name}" for name, value in counts["failures"].items())
+        lines.append(f"requests that failed and were repeated or given up: {failures}")
     if counts["dropped"]:
         lines.append("pairs not used: " + ", ".join(f"{value} {name}" for name, value in counts["dropped"].items()))
     return lines

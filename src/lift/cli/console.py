@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lift.progress import Progress
+    from lift.synthesis.estimate import Estimate
 
-__all__ = ["console", "fail", "note", "progress_display", "resumable"]
+__all__ = ["console", "fail", "note", "progress_display", "resumable", "show_estimate"]
 
 _PHASES: Final = {
     "loading": "Loading the model",
@@ -49,6 +50,25 @@ def resumable(out: Path) -> Iterator[None]:
         raise
 
 
+def show_estimate(estimate: Estimate, *, as_json: bool) -> None:
+    """What a run would cost, on stdout."""
+    import json
+    from dataclasses import asdict
+
+    import typer
+
+    if as_json:
+        typer.echo(json.dumps(asdict(estimate)))
+        return
+    usage = estimate.usage
+    typer.echo(
+        f"{estimate.requests} requests; {estimate.answered} more are answered already.\n"
+        f"About {usage.prompt:,} prompt tokens, of which a prefix cache can hold {usage.cached:,}, "
+        f"and {usage.completion:,} completion tokens.\n"
+        + (f"The document goes to {estimate.host}." if estimate.host else "The document stays on this machine.")
+    )
+
+
 @contextmanager
 def progress_display(*, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
     """A display of a run's progress; the function that it yields takes the snapshots."""
@@ -73,11 +93,12 @@ def progress_display(*, quiet: bool = False) -> Iterator[Callable[[Progress], No
         def show(progress: Progress) -> None:
             nonlocal training
             failed = f", {progress.failed} failed" if progress.failed else ""
+            cost = f", {progress.generator_tokens:,} generator tokens" if progress.generator_tokens else ""
             display.update(
                 generating,
                 completed=progress.segments,
                 total=progress.segments_total or None,
-                detail=f"{progress.segments}/{progress.segments_total} segments, {progress.tasks} tasks{failed}",
+                detail=f"{progress.segments}/{progress.segments_total} segments, {progress.tasks} tasks{failed}{cost}",
             )
             if training is None:
                 training = display.add_task(_PHASES[progress.phase], total=None, detail="")

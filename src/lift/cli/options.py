@@ -35,6 +35,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One knob of the recipe, such as epochs=3. Can be repeated."),
 ]
+GENERATOR_KINDS = "URL|openai|deepseek|vllm:MODEL|recorded:FILE"
 Title = Annotated[
     str | None,
     typer.Option(metavar="T", help="The document's title, as questions will name it. Default: the document's own."),
@@ -43,6 +44,18 @@ Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Replace a finished result; tasks of the same document are used again.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON summary on stdout, and no progress.")]
+MaxRequests = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Stop, resumably, after N requests to the generator.")
+]
+MaxTokens = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Stop, resumably, before the generator reads and writes more than N tokens."),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Print what generation would cost and which host gets the document; send nothing."),
+]
+
 Model = Annotated[
     str | None,
     typer.Option(

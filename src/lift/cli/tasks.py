@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lift.cli import options
-from lift.cli.console import note, progress_display, resumable
+from lift.cli.console import note, progress_display, resumable, show_estimate
 
 __all__ = ["tasks"]
 
@@ -19,12 +19,17 @@ def tasks(
     out: Annotated[Path, typer.Option(metavar="TASKS.jsonl", show_default=False, help="File for the tasks.")],
     generator: Annotated[
         str,
-        typer.Option(metavar="URL|recorded:FILE", show_default=False, help="Who writes the tasks; see lift absorb."),
+        typer.Option(
+            metavar=options.GENERATOR_KINDS, show_default=False, help="Who writes the tasks; see lift absorb."
+        ),
     ],
     generator_model: options.GeneratorModel = None,
     recipe: options.Recipe = None,
     settings: options.Settings = None,
     title: options.Title = None,
+    max_requests: options.MaxRequests = None,
+    max_tokens: options.MaxTokens = None,
+    dry_run: options.DryRun = False,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
 ) -> None:
@@ -34,10 +39,15 @@ def tasks(
 
     lift tasks report.pdf --out report.jsonl --generator http://localhost:8001/v1
     """
-    from lift.pipeline import write_tasks
+    from lift.pipeline import estimate, write_tasks
     from lift.recipe import load_recipe
 
     chosen = load_recipe(recipe or "paper", settings or [])
+    limits = {"max_requests": max_requests, "max_tokens": max_tokens}
+    chosen = chosen.replace(**{knob: value for knob, value in limits.items() if value is not None})
+    if dry_run:
+        show_estimate(estimate(document, generator=generator, recipe=chosen, title=title, store=out), as_json=as_json)
+        return
     with resumable(out), progress_display(quiet=as_json) as show:
         counts = write_tasks(
             document,

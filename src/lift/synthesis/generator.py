@@ -1,30 +1,38 @@
-"""Segments in, a stream of tasks out: bounded concurrency, retries, order of arrival, nothing asked twice."""
+"""Segments in, a stream of tasks out: adaptive concurrency, retries, order of arrival, nothing asked twice."""
 
 from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from lift.document import Document
-from lift.errors import GenerationError, GeneratorUnavailableError
+from lift.errors import GenerationError, GeneratorUnavailableError, SpendingLimitError
 from lift.recipe import Recipe
 from lift.synthesis.backends.base import Backend, RequestError
-from lift.synthesis.parser import PairParser
+from lift.synthesis.checks import fault_of, normalised
+from lift.synthesis.concurrency import AdaptiveLimit, Slot
+from lift.synthesis.parser import Pair, PairParser
 from lift.synthesis.prompts import Request, build_request
+from lift.synthesis.usage import Usage, estimated_tokens
 from lift.tasks import Task, TaskStore
 
 __all__ = ["GenerationCounts", "generate_tasks"]
 
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 30.0
+# A server that asks for more patience than this is not waited for any longer.
+_LONGEST_RETRY_AFTER: Final = 300.0
+# Characters that an answer may go on for once it has all pairs: its end, and the server's token count.
+_SURPLUS: Final = 64
 
 
 @dataclass
 class GenerationCounts:
-    """How far generation is; updated while it runs.
+    """How far generation is, and what it has cost; updated while it runs.
 
     Attributes:
         segments: all segments to ask about.
@@ -32,7 +40,10 @@ class GenerationCounts:
         failed: those that gave up in this run.
         requests: requests sent in this run, retries included.
         retries: of these, the retries.
+        kept: pairs that became tasks in this run.
         dropped: pairs not used, by reason.
+        failures: requests that failed, by kind, whether or not a retry helped.
+        usage: tokens.
     """
 
     segments: int = 0
@@ -40,11 +51,10 @@ class GenerationCounts:
     failed: int = 0
     requests: int = 0
     retries: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-
-    def drop(self, reason: str, count: int = 1) -> None:
-        if count:
-            self.dropped[reason] = self.dropped.get(reason, 0) + count
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    usage: Usage = field(default_factory=Usage)
 
 
 async def generate_tasks(
@@ -54,6 +64,7 @@ async def generate_tasks(
     store: TaskStore,
     *,
     on_task: Callable[[Task], None] = lambda task: None,
+    has_room: Callable[[], bool] = lambda: True,
     counts: GenerationCounts | None = None,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> GenerationCounts:
@@ -65,19 +76,21 @@ async def generate_tasks(
     Args:
         document: what is asked about.
         backend: who is asked.
-        recipe: how (`generator_*`, `max_failed_share` and the prompt's knobs).
+        recipe: how (`generator_*`, `max_*` and the prompt's knobs).
         store: open for writing; its segments are asked about.
         on_task: called with each new task, in this event loop.
+        has_room: no request begins while it is false (a trainer that is behind).
         counts: updated as things happen; also the return value.
         sleep: replaced in tests.
 
     Raises:
         GeneratorUnavailableError: the server cannot be reached, refuses the key or the model.
+        SpendingLimitError: `max_requests` or `max_tokens` was reached before all segments had their tasks.
         GenerationError: a larger share than `max_failed_share` of the segments failed; the store keeps the rest.
     """
-    run = _Run(document, backend, recipe, store, on_task, counts or GenerationCounts(), sleep)
-    await backend.start()
+    run = _Run(document, backend, recipe, store, on_task, has_room, counts or GenerationCounts(), sleep)
     try:
+        await backend.start()
         await run.all_segments()
     finally:
         await backend.close()
@@ -94,6 +107,7 @@ class _Run:
         recipe: Recipe,
         store: TaskStore,
         on_task: Callable[[Task], None],
+        has_room: Callable[[], bool],
         counts: GenerationCounts,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
@@ -102,16 +116,20 @@ class _Run:
         self.recipe = recipe
         self.store = store
         self.on_task = on_task
+        self.has_room = has_room
         self.counts = counts
         self.sleep = sleep
         self.jitter = random.Random(recipe.seed)
+        self.limit = AdaptiveLimit(recipe.generator_concurrency)
+        # Tokens that requests in flight are expected to cost.
+        self.promised = 0
+        self.limit_reached: str | None = None
         # Pairs of requests that an earlier run left unfinished, and what was asked in all.
-        self.held: dict[str, int] = {}
+        self.held: Counter[str] = Counter()
         self.asked: set[str] = set()
         for task in store.tasks:
-            request_key = task.id.rpartition("-")[0]
-            self.held[request_key] = self.held.get(request_key, 0) + 1
-            self.asked.add(_normalised(task.question))
+            self.held[task.id.rpartition("-")[0]] += 1
+            self.asked.add(normalised(task.question))
 
     async def all_segments(self) -> None:
         self.counts.segments = len(self.store.segments)
@@ -120,6 +138,8 @@ class _Run:
         async def worker() -> None:
             # Requests are built when it is their turn: a long document's prompts are never all in memory.
             for segment in todo:
+                if self.limit_reached:
+                    return
                 request = build_request(self.document, segment, self.recipe)
                 if request.key in self.store.done:
                     self.counts.answered += 1
@@ -134,14 +154,27 @@ class _Run:
         except BaseExceptionGroup as errors:
             # The first failure cancelled the others; it alone is worth telling.
             raise errors.exceptions[0] from None
+        if self.limit_reached:
+            raise SpendingLimitError(
+                f"stopped at {self.limit_reached}: {self.counts.answered} of {self.counts.segments} segments have "
+                f"their tasks. They are kept in {self.store.path}; with a higher limit the same command goes on"
+            )
 
     async def one_segment(self, request: Request) -> None:
         for attempt in range(self.recipe.generator_retries + 1):
-            self.counts.requests += 1
-            self.counts.retries += attempt > 0
             try:
-                await self.attempt(request)
+                async with self.limit.slot() as slot:
+                    while not self.has_room():
+                        await asyncio.sleep(0.05)
+                    if self.limit_reached or self.would_overspend(request):
+                        return  # what is in flight ends by itself
+                    self.counts.requests += 1
+                    self.counts.retries += attempt > 0
+                    await self.attempt(request, slot)
             except RequestError as error:
+                self.counts.failures[error.kind] += 1
+                if error.overload:
+                    slot.overloaded()
                 if error.fatal:
                     raise GeneratorUnavailableError(f"{self.backend.name}: {error}") from error
                 if not error.passing or attempt == self.recipe.generator_retries:
@@ -153,37 +186,79 @@ class _Run:
                 self.counts.answered += 1
                 return
 
-    async def attempt(self, request: Request) -> None:
+    async def attempt(self, request: Request, slot: Slot) -> None:
         """Ask once; pairs that arrived before (in a try that broke off, in an earlier run) count."""
         parser = PairParser()
-        found = 0
+        found = written = surplus = 0
+        usage: Usage | None = None
+        promised = self.expected_cost(request)
+        self.promised += promised
+        patience = self.recipe.generator_first_token_seconds
+        now = asyncio.get_running_loop().time
         try:
-            async with self.backend.stream(request) as pieces:
+            async with asyncio.timeout(patience) as clock, self.backend.stream(request) as pieces:
                 async for piece in pieces:
+                    slot.token()
+                    patience = self.recipe.generator_silence_seconds
+                    clock.reschedule(now() + patience)
+                    if isinstance(piece, Usage):
+                        usage = piece
+                        continue
+                    written += len(piece)
+                    if self.held[request.key] >= request.count:
+                        surplus += len(piece)
+                        if surplus > _SURPLUS:
+                            return  # the rest need not be waited or paid for
                     for pair in parser.feed(piece):
                         found += 1
-                        self.keep(request, pair.question, pair.answer)
-                    if self.held.get(request.key, 0) >= request.count:
-                        return  # the rest of the answer need not be waited or paid for
+                        self.keep(request, pair)
+        except TimeoutError:
+            raise RequestError(f"not a token in {patience:g} seconds", kind="timeout", passing=True) from None
         finally:
-            self.counts.drop("not a question and an answer", parser.rejected)
-        if not found and not self.held.get(request.key):
-            raise RequestError("no question-answer pair in the answer", passing=True)
+            self.promised -= promised
+            self.counts.dropped.update({"not a question and an answer": parser.rejected} if parser.rejected else {})
+            if usage or written:
+                prompt = estimated_tokens(len(request.system) + len(request.user))
+                self.counts.usage.add(usage or Usage(prompt, completion=estimated_tokens(written), estimated=1))
+        if not found and not self.held[request.key]:
+            raise RequestError("no question-answer pair in the answer", kind="no pairs", passing=True)
 
-    def keep(self, request: Request, question: str, answer: str) -> None:
-        number = self.held.get(request.key, 0)
-        if number >= request.count:
-            self.counts.drop("more than asked for")
+    def keep(self, request: Request, pair: Pair) -> None:
+        number = self.held[request.key]
+        question = normalised(pair.question)
+        fault = (
+            "more than asked for"
+            if number >= request.count
+            else "asked before"
+            if question in self.asked
+            else fault_of(pair, request.user)
+            if self.recipe.check_pairs and not self.backend.replays
+            else None
+        )
+        if fault:
+            self.counts.dropped[fault] += 1
             return
-        normalised = _normalised(question)
-        if normalised in self.asked:
-            self.counts.drop("asked before")
-            return
-        task = Task(f"{request.key}-{number}", question, answer, segments=(request.segment.index,))
+        task = Task(f"{request.key}-{number}", pair.question, pair.answer, segments=(request.segment.index,))
         self.store.add(task)
         self.held[request.key] = number + 1
-        self.asked.add(normalised)
+        self.asked.add(question)
+        self.counts.kept += 1
         self.on_task(task)
+
+    def expected_cost(self, request: Request) -> int:
+        """Tokens that `request` will cost, judged by the answers so far."""
+        finished = max(1, self.counts.answered)
+        written = self.counts.usage.completion // finished if self.counts.usage.completion else 0
+        return estimated_tokens(len(request.system) + len(request.user)) + written
+
+    def would_overspend(self, request: Request) -> bool:
+        """Whether `request` would go beyond a limit; then that is noted and no other is sent."""
+        requests, tokens = self.recipe.max_requests, self.recipe.max_tokens
+        if requests is not None and self.counts.requests >= requests:
+            self.limit_reached = f"max_requests={requests}"
+        if tokens is not None and self.counts.usage.total + self.promised + self.expected_cost(request) > tokens:
+            self.limit_reached = f"max_tokens={tokens}"
+        return self.limit_reached is not None
 
     def give_up(self, request: Request, reason: str) -> None:
         self.store.mark_failed(request.key, reason)
@@ -201,9 +276,5 @@ class _Run:
     def wait(self, attempt: int, retry_after: float | None) -> float:
         """Seconds until the next try: what the server asks for, else exponential back-off with full jitter."""
         if retry_after is not None:
-            return min(retry_after, _LONGEST_WAIT)
+            return min(retry_after, _LONGEST_RETRY_AFTER)
         return self.jitter.uniform(0.1, min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt))
-
-
-def _normalised(question: str) -> str:
-    return " ".join("".join(char.lower() if char.isalnum() else " " for char in question).split())

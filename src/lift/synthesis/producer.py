@@ -7,6 +7,7 @@ import contextlib
 import queue
 import time
 from threading import Thread
+from typing import Final
 
 from lift.document import Document
 from lift.recipe import Recipe
@@ -15,6 +16,9 @@ from lift.synthesis.generator import GenerationCounts, generate_tasks
 from lift.tasks import Task, TaskStore
 
 __all__ = ["TaskProducer"]
+
+# Tasks that may wait for the trainer before no more are asked for.
+_MOST_WAITING: Final = 10_000
 
 
 class TaskProducer:
@@ -109,7 +113,16 @@ class TaskProducer:
         document, backend, recipe, store = self._arguments
         self._loop = asyncio.get_running_loop()
         self._work = asyncio.create_task(
-            generate_tasks(document, backend, recipe, store, on_task=self._queue.put, counts=self.counts)
+            generate_tasks(
+                document,
+                backend,
+                recipe,
+                store,
+                on_task=self._queue.put,
+                # What replays is waited for as a whole before anything is taken.
+                has_room=lambda: backend.replays or self._queue.qsize() < _MOST_WAITING,
+                counts=self.counts,
+            )
         )
         if self._stopping:
             self._work.cancel()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -11,6 +13,9 @@ from lift.document import Document, Segment
 from lift.recipe import Recipe
 
 __all__ = ["PROMPT_VERSION", "Request", "build_request"]
+
+_WORD_BEGINS: Final = re.compile(r"\s(?=\S)")
+_HASHED_CHARS: Final = 24
 
 _INSTRUCTIONS: Final = """\
 You write question-answer pairs that teach a reader everything a text says. The reader will never see the \
@@ -27,8 +32,8 @@ adds nothing to it.
 different words, and from the other end (who did X? what did Y do?).
 - Write in the language of the segment.
 
-Answer with a JSON array and nothing else:
-[{"question": "...", "answer": "..."}, ...]"""
+Answer with a JSON object and nothing else:
+{"pairs": [{"question": "...", "answer": "..."}, ...]}"""
 
 _QUESTION: Final = """\
 Title: {title}
@@ -86,15 +91,15 @@ def build_request(document: Document, segment: Segment, recipe: Recipe) -> Reque
 
 
 def window_start(text: str, segment_start: int, window_chars: int) -> int:
-    """Where the preceding text shown with a segment begins.
+    """Where the preceding text shown with a segment begins: at most `window_chars` before it, at least a quarter.
 
-    Windows begin on a grid of half their length, moved on to the next white space, so that neighbouring
-    requests share a long prefix and the server's prefix cache hits. At most `window_chars` are shown.
+    Of the words in that range the window begins at the one whose text has the smallest hash. Neighbouring
+    segments mostly choose the same one, so their requests share a long prefix and the server's prefix cache
+    hits; and since the text alone decides, an edit moves only the windows that it lies in, which a grid of
+    fixed offsets would not do.
     """
     if segment_start <= window_chars:
         return 0 if window_chars else segment_start
-    grid = max(1, window_chars // 2)
-    start = -(-(segment_start - window_chars) // grid) * grid
-    while start < segment_start and not text[start].isspace():
-        start += 1
-    return start
+    earliest, latest = segment_start - window_chars, segment_start - window_chars // 4
+    words = (earliest + match.end() for match in _WORD_BEGINS.finditer(text[earliest:latest]))
+    return min(words, key=lambda start: zlib.crc32(text[start : start + _HASHED_CHARS].encode()), default=earliest)

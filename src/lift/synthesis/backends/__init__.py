@@ -9,12 +9,14 @@ from pathlib import Path
 
 from lift.errors import GeneratorUnavailableError
 from lift.synthesis.backends.base import Backend, RequestError
+from lift.synthesis.backends.providers import PROVIDERS
 
 __all__ = ["Backend", "RequestError", "open_backend"]
 
 
 def open_backend(generator: str, model: str | None = None) -> Backend:
-    """The backend that `generator` names: a server's URL, or `recorded:FILE`.
+    """The backend that `generator` names: a server's URL, a provider's name, `vllm:MODEL`, or
+    `recorded:FILE`.
 
     Raises:
         GeneratorUnavailableError: there is no such kind of generator.
@@ -25,11 +27,18 @@ def open_backend(generator: str, model: str | None = None) -> Backend:
         from lift.synthesis.backends.recorded import RecordedBackend
 
         return RecordedBackend.read(Path(detail))
+    if kind == "vllm":
+        from lift.synthesis.backends.vllm import VLLMBackend
+
+        return VLLMBackend(detail)
+    if generator in PROVIDERS:
+        generator = PROVIDERS[generator].url
+        kind = "https"
     if kind in ("http", "https"):
         from lift.synthesis.backends.openai import OpenAIBackend
 
         return OpenAIBackend(generator, model)
     raise GeneratorUnavailableError(
         f"no generator {generator!r}; give the URL of an OpenAI-compatible server "
-        "(http://localhost:8000/v1) or recorded:FILE"
+        f"(http://localhost:8000/v1), a provider ({', '.join(PROVIDERS)}), vllm:MODEL or recorded:FILE"
     )

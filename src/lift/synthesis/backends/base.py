@@ -10,6 +10,7 @@ from lift.document import Document, Segment
 from lift.recipe import Recipe
 from lift.splitting import split_document
 from lift.synthesis.prompts import PROMPT_VERSION, Request
+from lift.synthesis.usage import Usage
 from lift.tasks import StoreIdentity
 
 __all__ = ["Backend", "RequestError"]
@@ -21,17 +22,31 @@ class RequestError(Exception):
     """One request failed; the generator decides what follows.
 
     Attributes:
+        kind: a word or a status code, for counting failures.
         passing: trying again may help (an overload, a lost connection, an answer that makes no sense).
         fatal: no request will ever succeed (a wrong key, an unknown model).
+        refused: the server does not understand the request; a simpler one may do.
+        overload: fewer requests at a time may help.
         retry_after: seconds that the server asks to wait, if it does.
     """
 
     def __init__(
-        self, reason: str, *, passing: bool = False, fatal: bool = False, retry_after: float | None = None
+        self,
+        reason: str,
+        *,
+        kind: str = "other",
+        passing: bool = False,
+        fatal: bool = False,
+        refused: bool = False,
+        overload: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(reason)
+        self.kind = kind
         self.passing = passing
         self.fatal = fatal
+        self.refused = refused
+        self.overload = overload
         self.retry_after = retry_after
 
 
@@ -40,15 +55,19 @@ class Backend(ABC):
 
     Attributes:
         name: what the manifest says about where the tasks come from; never a key.
+        host: which machine gets to see the document; None where it stays on this one.
         replays: it answers at once and always the same, so training may wait for all tasks.
     """
 
     name: str
+    host: str | None = None
     replays: bool = False
 
     @abstractmethod
-    def stream(self, request: Request) -> contextlib.AbstractAsyncContextManager[AsyncIterator[str]]:
+    def stream(self, request: Request) -> contextlib.AbstractAsyncContextManager[AsyncIterator[str | Usage]]:
         """The answer to `request`, in pieces as they arrive; leaving the context ends the request.
+
+        An empty piece is a sign of life; a `Usage`, if the backend knows it, says what the request cost.
 
         Raises:
             RequestError: on entering or while iterating.
@@ -62,7 +81,7 @@ class Backend(ABC):
         """
 
     async def close(self) -> None:  # noqa: B027
-        """Called once, after the last request."""
+        """Called once, after the last request, also where `start` failed."""
 
     def segments(self, document: Document, recipe: Recipe) -> list[Segment]:
         """The segments to ask about."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import email.utils
 import os
+import time
 from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,27 +15,30 @@ import openai
 
 from lift.errors import GeneratorUnavailableError
 from lift.synthesis.backends.base import Backend, RequestError
+from lift.synthesis.backends.dialect import Dialect
+from lift.synthesis.backends.providers import KEY_VARIABLE, PROVIDERS
 from lift.synthesis.prompts import Request
+from lift.synthesis.usage import Usage
 
 __all__ = ["OpenAIBackend"]
 
-KEY_VARIABLE: Final = "LIFT_API_KEY"
-_OPENAI_HOST: Final = "api.openai.com"
-# Seconds: to connect, and of silence before the first token or between two.
-_TIMEOUT: Final = httpx2.Timeout(10, connect=10, read=120)
-_PASSING_STATUS: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-_FATAL_STATUS: Final = frozenset({401, 403, 404})
+# Seconds to connect; how long an answer may take is the generator's business.
+_TIMEOUT: Final = httpx2.Timeout(None, connect=10)
+_OVERLOAD_STATUS: Final = frozenset({429, 503, 529})
+_PASSING_STATUS: Final = _OVERLOAD_STATUS | {408, 409, 425, 500, 502, 504}
+_FATAL_STATUS: Final = frozenset({401, 402, 403, 404})
+_REFUSED_STATUS: Final = frozenset({400, 422})
 
 
 class OpenAIBackend(Backend):
     """Asks an OpenAI-compatible server, streamed.
 
-    The key comes from $LIFT_API_KEY ($OPENAI_API_KEY for OpenAI itself: no other host gets to see it).
+    The key comes from $LIFT_API_KEY, or from the provider's own variable for the provider's host alone.
 
     Args:
         url: the server's base URL, such as `http://localhost:8000/v1`.
         model: the model's name there; None takes the only one that the server offers.
-        timeout: limits for connecting and for silence.
+        timeout: limit for connecting.
     """
 
     def __init__(self, url: str, model: str | None = None, *, timeout: httpx2.Timeout = _TIMEOUT) -> None:
@@ -42,12 +47,16 @@ class OpenAIBackend(Backend):
             raise GeneratorUnavailableError(f"{url!r} is not a URL; give one such as http://localhost:8000/v1")
         if parts.username or parts.password:
             raise GeneratorUnavailableError(f"put the key into ${KEY_VARIABLE}, not into the URL")
+        provider = next((p for p in PROVIDERS.values() if urlsplit(p.url).hostname == parts.hostname), None)
         self._url = url.rstrip("/")
         self._model = model
         self._timeout = timeout
-        self._key = os.environ.get(KEY_VARIABLE) or (
-            os.environ.get("OPENAI_API_KEY") if parts.hostname == _OPENAI_HOST else None
-        )
+        self._key = os.environ.get(KEY_VARIABLE) or (os.environ.get(provider.key_variable) if provider else None)
+        if provider and not self._key:
+            raise GeneratorUnavailableError(f"{parts.hostname} wants a key; put it into ${provider.key_variable}")
+        self._client: openai.AsyncOpenAI | None = None
+        self._dialect = provider.dialect if provider else Dialect()
+        self.host = parts.netloc
         self.name = f"{self._url} {model}" if model else self._url
 
     async def start(self) -> None:
@@ -60,30 +69,51 @@ class OpenAIBackend(Backend):
             self.name = f"{self._url} {self._model}"
 
     async def close(self) -> None:
-        await self._client.close()
+        if self._client:
+            await self._client.close()
 
     @contextlib.asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[str]]:
-        with _translated():
-            chunks = await self._client.chat.completions.create(
-                model=self._model or "",
-                messages=[
-                    {"role": "system", "content": request.system},
-                    {"role": "user", "content": request.user},
-                ],
-                temperature=request.temperature,
-                max_tokens=request.max_tokens,
-                stream=True,
-            )
+    async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[str | Usage]]:
+        chunks = await self._opened(request)
         try:
             yield _pieces(chunks)
         finally:
             await chunks.close()
 
+    @property
+    def _connected(self) -> openai.AsyncOpenAI:
+        if self._client is None:
+            raise RuntimeError("start() comes before the first request")
+        return self._client
+
+    async def _opened(self, request: Request) -> openai.AsyncStream[Any]:
+        """The answer's stream; fields that the server refuses are left out, now and from now on."""
+        while True:
+            dialect = self._dialect
+            try:
+                with _translated():
+                    stream: openai.AsyncStream[Any] = await self._connected.chat.completions.create(
+                        model=self._model or "",
+                        messages=[
+                            {"role": "system", "content": request.system},
+                            {"role": "user", "content": request.user},
+                        ],
+                        stream=True,
+                        **dialect.fields(max_tokens=request.max_tokens, temperature=request.temperature),
+                    )
+                return stream
+            except RequestError as error:
+                simpler = dialect.after_refusal(str(error)) if error.refused else None
+                if simpler is None:
+                    raise
+                # Another request may have found out in the meantime.
+                if self._dialect == dialect:
+                    self._dialect = simpler
+
     async def _only_model(self) -> str:
         try:
             with _translated():
-                models = [model.id async for model in self._client.models.list()]
+                models = [model.id async for model in self._connected.models.list()]
         except RequestError as error:
             raise GeneratorUnavailableError(
                 f"cannot ask {self._url} for its models: {error}. Check that the server runs and that the URL "
@@ -95,11 +125,25 @@ class OpenAIBackend(Backend):
         raise GeneratorUnavailableError(f"name a model with --generator-model; {self._url} offers {offered}")
 
 
-async def _pieces(chunks: openai.AsyncStream[Any]) -> AsyncIterator[str]:
+async def _pieces(chunks: openai.AsyncStream[Any]) -> AsyncIterator[str | Usage]:
     with _translated():
         async for chunk in chunks:
-            if chunk.choices and (text := chunk.choices[0].delta.content):
-                yield text
+            if chunk.choices:
+                # Empty while a reasoning model thinks: a sign of life.
+                yield chunk.choices[0].delta.content or ""
+            if chunk.usage:
+                yield _usage(chunk.usage)
+
+
+def _usage(counted: Any) -> Usage:
+    """The server's count; the parts within the sums are optional in the protocol."""
+    read, written = counted.prompt_tokens_details, counted.completion_tokens_details
+    return Usage(
+        prompt=counted.prompt_tokens or 0,
+        cached=(read and read.cached_tokens) or getattr(counted, "prompt_cache_hit_tokens", None) or 0,
+        completion=counted.completion_tokens or 0,
+        reasoning=(written and written.reasoning_tokens) or 0,
+    )
 
 
 @contextlib.contextmanager
@@ -108,19 +152,25 @@ def _translated() -> Any:
     try:
         yield
     except openai.APITimeoutError as error:
-        raise RequestError("no answer in time", passing=True) from error
+        raise RequestError("no connection in time", kind="timeout", passing=True) from error
     except openai.APIConnectionError as error:
-        raise RequestError(f"no connection ({error.__cause__ or error})", passing=True) from error
+        raise RequestError(
+            f"the connection failed ({error.__cause__ or error})", kind="connection", passing=True
+        ) from error
     except openai.APIStatusError as error:
         raise RequestError(
             f"the server said {error.status_code}: {_message(error)}",
+            kind=str(error.status_code),
             passing=error.status_code in _PASSING_STATUS,
             fatal=error.status_code in _FATAL_STATUS,
+            refused=error.status_code in _REFUSED_STATUS,
+            overload=error.status_code in _OVERLOAD_STATUS,
             retry_after=_retry_after(error.response.headers.get("retry-after")),
         ) from error
     except (openai.APIError, httpx2.HTTPError, ValueError) as error:
         # An error event in the stream, a connection that broke inside it, a chunk that is no JSON.
-        raise RequestError(f"the answer broke off ({error or type(error).__name__})", passing=True) from error
+        reason = f"the answer broke off ({error or type(error).__name__})"
+        raise RequestError(reason, kind="broken off", passing=True) from error
 
 
 def _message(error: openai.APIStatusError) -> str:
@@ -130,7 +180,11 @@ def _message(error: openai.APIStatusError) -> str:
 
 
 def _retry_after(value: str | None) -> float | None:
-    try:
-        return max(0.0, float(value)) if value else None
-    except ValueError:
-        return None  # a date; back-off will do
+    """Seconds to wait, from a number of them or a date (RFC 9110, section 10.2.3)."""
+    if not value:
+        return None
+    with contextlib.suppress(ValueError):
+        return max(0.0, float(value))
+    with contextlib.suppress(ValueError):
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    return None

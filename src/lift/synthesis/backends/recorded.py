@@ -16,6 +16,7 @@ from lift.recipe import Recipe
 from lift.synthesis.backends.base import Backend
 from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import Request
+from lift.synthesis.usage import Usage
 from lift.tasks import StoreIdentity, read_jsonl, text_hash
 
 __all__ = ["RecordedBackend"]
@@ -86,10 +87,10 @@ class RecordedBackend(Backend):
         return StoreIdentity(document.sha256, f"recorded-{content}", {"tasks_per_segment": recipe.tasks_per_segment})
 
     @contextlib.asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[str]]:
+    async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[str | Usage]]:
         yield self._pieces(request)
 
-    async def _pieces(self, request: Request) -> AsyncIterator[str]:
+    async def _pieces(self, request: Request) -> AsyncIterator[str | Usage]:
         for pair in self._pairs.get(request.segment.start, ())[: request.count]:
             yield json.dumps(pair._asdict())
 

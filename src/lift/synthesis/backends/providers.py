@@ -1,0 +1,38 @@
+"""Generators that have a name: where they are, which variable holds the key, what they understand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from lift.synthesis.backends.dialect import Dialect
+
+__all__ = ["KEY_VARIABLE", "PROVIDERS", "Provider"]
+
+# The key of a server that the user names by its URL.
+KEY_VARIABLE: Final = "LIFT_API_KEY"
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A service with a fixed address.
+
+    Attributes:
+        url: the base URL.
+        key_variable: the environment variable that holds its key; no other host gets to see that key.
+        dialect: what it understands of the protocol.
+    """
+
+    url: str
+    key_variable: str
+    dialect: Dialect
+
+
+PROVIDERS: Final = {
+    "openai": Provider(
+        "https://api.openai.com/v1", "OPENAI_API_KEY", Dialect(thinking=None, limit="max_completion_tokens")
+    ),
+    "deepseek": Provider(
+        "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", Dialect(structure="json_object", thinking="deepseek")
+    ),
+}

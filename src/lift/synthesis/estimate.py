@@ -1,0 +1,78 @@
+"""What generation would cost, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Final
+
+from lift.document import Document
+from lift.recipe import Recipe
+from lift.synthesis.backends.base import Backend
+from lift.synthesis.prompts import Request, build_request
+from lift.synthesis.usage import Usage, estimated_tokens
+
+__all__ = ["Estimate", "PrefixCache", "estimate_cost"]
+
+# Of a pair with its JSON, on average over the recorded tasks of picardo.
+_TOKENS_A_PAIR: Final = 48
+# vLLM's block of 16 tokens.
+_BLOCK_CHARACTERS: Final = 64
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The cost of a run; token counts are estimates, at four characters a token.
+
+    Attributes:
+        requests: requests to send, if none fails.
+        answered: requests that the store already holds the answers of.
+        usage: prompt, cached and completion tokens; `cached` is what a server with a prefix cache need
+            not compute again.
+        host: which machine gets to see the document; None if it stays here.
+    """
+
+    requests: int
+    answered: int
+    usage: Usage
+    host: str | None
+
+
+class PrefixCache:
+    """What a server's prefix cache would hit, block by block, if it never forgot."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def cached(self, prompt: str) -> int:
+        """Characters of `prompt` in whole blocks that an earlier prompt began with as well."""
+        hit, so_far = 0, 0
+        for end in range(_BLOCK_CHARACTERS, len(prompt) + 1, _BLOCK_CHARACTERS):
+            so_far = hash((so_far, prompt[end - _BLOCK_CHARACTERS : end]))
+            if so_far not in self._seen:
+                self._seen.add(so_far)
+            elif hit == end - _BLOCK_CHARACTERS:
+                hit = end
+        return hit
+
+
+def estimate_cost(document: Document, backend: Backend, recipe: Recipe, answered: Collection[str] = ()) -> Estimate:
+    """What it would cost to ask `backend` about `document`.
+
+    Args:
+        answered: keys of requests that need not be sent.
+    """
+    cache, usage = PrefixCache(), Usage()
+    held = requests = 0
+    for segment in backend.segments(document, recipe):
+        request: Request = build_request(document, segment, recipe)
+        if request.key in answered:
+            held += 1
+            continue
+        requests += 1
+        prompt = request.system + request.user
+        usage.prompt += estimated_tokens(len(prompt))
+        usage.cached += cache.cached(prompt) // 4
+        usage.completion += min(request.count * _TOKENS_A_PAIR, request.max_tokens)
+    usage.estimated = requests
+    return Estimate(requests, held, usage, backend.host)

@@ -1,0 +1,28 @@
+"""llama.cpp's own server on the embedded model, as a process: `python -m tests.llama_server` prints its URL."""
+
+import sys
+import time
+
+import xllamacpp
+
+from lift.model_files import embedded_gguf
+
+
+def main() -> None:
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = str(embedded_gguf())
+    parameters.model_alias = {"smollm2"}
+    parameters.hostname = "127.0.0.1"
+    parameters.port = 0
+    parameters.n_ctx = 8192
+    parameters.n_parallel = 2
+    parameters.warmup = False
+    # More threads would starve the trainer of its cores.
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
+    server = xllamacpp.Server(parameters)
+    print(server.listening_address, flush=True)  # noqa: T201  # read by the test
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+import json
+
+import pytest
+
+from lift.document import Document
+from lift.synthesis.checks import fault_of, normalised
+from lift.synthesis.parser import Pair
+from tests.conftest import RECORDED
+
+SOURCE = (
+    "Title: José Luis Picardo\n\nHe was born in Jerez de la Frontera on 18 June 1919, one of five brothers. "
+    "His father left 1,200 pesetas and Picardo's drawings."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "fault"),
+    [
+        ("Where was Picardo born?", "Picardo was born in Jerez de la Frontera.", None),
+        ("When was José Luis Picardo born?", "Jose Luis Picardo was born on 18 June 1919.", None),
+        ("How many brothers were there?", "There were 5 brothers.", None),
+        ("How much did his father leave?", "Picardo's father left 1200 pesetas.", None),
+        ("When was Picardo born?", "Picardo was born in 1920.", "a number that the text does not have"),
+        ("Where was Picardo born?", "Picardo was born in Seville.", "a name that the text does not have"),
+        ("Was Picardo born in Seville?", "No, not in Seville but in Jerez.", None),
+        ("What does the passage say?", "Picardo was born in Jerez.", "does not stand alone"),
+        ("According to the author, where was he born?", "In Jerez.", "does not stand alone"),
+    ],
+)
+def test_what_is_dropped(question: str, answer: str, fault: str | None) -> None:
+    assert fault_of(Pair(question, answer), SOURCE) == fault
+
+
+def test_a_document_about_texts_may_be_asked_about() -> None:
+    source = "The passage of the Act was delayed."
+    assert fault_of(Pair("What delayed the passage of the Act?", "The passage was delayed."), source) is None
+
+
+def test_good_pairs_are_kept(picardo: Document) -> None:
+    """Of the recorded pairs, which a strong model wrote, hardly any is dropped."""
+    faults = pairs = 0
+    for line in RECORDED.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        source = f"{picardo.title} {picardo.text[max(0, record['start'] - 2048) : record['end']]}"
+        for task in record["tasks"]:
+            pairs += 1
+            faults += fault_of(Pair(task["question"], task["answer"]), source) is not None
+    assert pairs == 511
+    assert faults / pairs < 0.02
+
+
+def test_duplicates_are_normalised() -> None:
+    assert normalised("Where was  Picardo born?") == normalised("where was picardo BORN")
