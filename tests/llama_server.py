@@ -1,7 +1,7 @@
 """llama.cpp's own server on the embedded model, as a process: `python -m tests.llama_server` prints its URL."""
 
+import os
 import sys
-import time
 
 import xllamacpp
 
@@ -12,7 +12,7 @@ def main() -> None:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(embedded_gguf())
     parameters.model_alias = {"smollm2"}
-    parameters.hostname = "127.0.0.1"
+    parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     parameters.n_ctx = 8192
     parameters.n_parallel = 2
@@ -22,6 +22,7 @@ def main() -> None:
     server = xllamacpp.Server(parameters)
     print(server.listening_address, flush=True)  # noqa: T201  # read by the test
     sys.stdin.read()
+    os._exit(0)  # its own end would wait for its threads
 
 
 if __name__ == "__main__":

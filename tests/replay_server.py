@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -54,6 +56,7 @@ class ReplayServer:
     keys: list[str] = field(default_factory=list)
     active: int = 0
     most_active: int = 0
+    durations: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._records = [json.loads(line) for line in self.recorded.read_text(encoding="utf-8").splitlines()]
@@ -62,6 +65,7 @@ class ReplayServer:
         app = Starlette(
             routes=[
                 Route("/health", lambda request: Response()),
+                Route("/durations", lambda request: JSONResponse(self.durations)),
                 Route("/v1/models", self._models),
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
             ]
@@ -128,6 +132,8 @@ class ReplayServer:
         held = False
         try:
             held = await self._free.acquire()
+            begun, place = time.monotonic(), len(self.durations)
+            self.durations.append(0.0)
             if self.first_token_seconds:
                 await asyncio.sleep(self.first_token_seconds)
             while not self.may_answer(number):
@@ -150,6 +156,7 @@ class ReplayServer:
             self.active -= 1
             if held:
                 self._free.release()
+                self.durations[place] = time.monotonic() - begun
 
 
 def _segment(prompt: str) -> str:
@@ -170,3 +177,19 @@ def _event(
         "usage": usage and usage | {"total_tokens": sum(usage.values())},
     }
     return f"data: {json.dumps(chunk)}\n\n"
+
+
+def main() -> None:
+    """Serve as a process of its own until stdin closes; prints the URL."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("recorded", type=Path)
+    parser.add_argument("--slots", type=int, default=1_000)
+    parser.add_argument("--first-token-seconds", type=float, default=0.0)
+    parser.add_argument("--token-seconds", type=float, default=0.0)
+    with ReplayServer(**vars(parser.parse_args())) as server:
+        print(server.url, flush=True)  # noqa: T201  # read by who started it
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
-from transformers import GenerationConfig, TextIteratorStreamer
+from transformers import TextIteratorStreamer
 
 from lift.adapter import (
     TASKS_FILE,
@@ -25,6 +25,7 @@ from lift.adapter import (
     save_merged,
 )
 from lift.chat_format import Turn
+from lift.decoding import decode_batch
 from lift.errors import ModelError
 from lift.model import BaseModel, load_base_model
 
@@ -204,26 +205,16 @@ class LiftedModel:
     def _generate(
         self, prompts: Sequence[Sequence[int]], without_adapter: bool, max_new_tokens: int, **options: Any
     ) -> list[str]:
-        tokenizer = self.base.tokenizer
-        longest = max(map(len, prompts))
-        pad = tokenizer.pad_token_id
-        ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
-        mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
-        config = GenerationConfig(
-            max_new_tokens=min(max_new_tokens, self.base.context_tokens - longest),
-            do_sample=False,
-            eos_token_id=sorted(self._format.stop_ids),
-            pad_token_id=pad,
-        )
         adapter: AbstractContextManager[Any] = self.adapted.disable_adapter() if without_adapter else nullcontext()
-        with torch.inference_mode(), adapter:
-            output = self.adapted.generate(  # type: ignore[no-untyped-call]
-                input_ids=ids.to(self.base.device),
-                attention_mask=mask.to(self.base.device),
-                generation_config=config,
+        with adapter:
+            return decode_batch(
+                self.adapted,
+                self.base.tokenizer,
+                prompts,
+                stop_ids=self._format.stop_ids,
+                max_new_tokens=min(max_new_tokens, self.base.context_tokens - max(map(len, prompts))),
                 **options,
             )
-        return [text.strip() for text in tokenizer.batch_decode(output[:, longest:], skip_special_tokens=True)]
 
 
 class Conversation:

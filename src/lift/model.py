@@ -7,7 +7,7 @@ import hashlib
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import torch
@@ -17,6 +17,7 @@ from lift.chat_format import ChatFormat
 from lift.errors import ModelError, RecipeError
 from lift.model_files import find_model, first_line, quiet_transformers
 from lift.recipe import EMBEDDED, Recipe
+from lift.turns import Turns
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -40,16 +41,20 @@ class BaseModel:
     Attributes:
         network: the transformers model, in evaluation mode, its weights frozen.
         tokenizer: its tokenizer.
+        attention: transformers' name of the attention that it was loaded with.
         id: what the user called it: hub id, folder, GGUF file, or `embedded`.
         commit: the hub's commit hash, where there is one.
         fingerprint: sha256 over a sample of every weight, the same in every dtype (`_fingerprint`).
+        turns: whose turn it is to compute with it, where several threads do.
     """
 
     network: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
+    attention: str
     id: str
     commit: str | None
     fingerprint: str
+    turns: Turns = field(default_factory=Turns)
 
     @property
     def device(self) -> torch.device:
@@ -82,6 +87,26 @@ class BaseModel:
     def layers_below(self, trained_share: float) -> int:
         """Layers without LoRA where the top `trained_share` of them has it."""
         return self.n_layers - max(1, round(self.n_layers * trained_share))
+
+    @contextlib.contextmanager
+    def undressed(self) -> Iterator[None]:
+        """As it was loaded: in its turn, adapter off, stock attention, answering; then as it was before."""
+        from peft.tuners.tuners_utils import BaseTunerLayer
+
+        with self.turns.turn():
+            adapters = [module for module in self.network.modules() if isinstance(module, BaseTunerLayer)]
+            attention, training = self.network.config._attn_implementation, self.network.training
+            for adapter in adapters:
+                adapter.enable_adapters(False)
+            self.network.set_attn_implementation(self.attention)
+            self.network.eval()
+            try:
+                yield
+            finally:
+                self.network.train(training)
+                self.network.set_attn_implementation(attention)
+                for adapter in adapters:
+                    adapter.enable_adapters(True)
 
     def chat_format(self, prompt_template: str, title: str) -> ChatFormat:
         """The format of a document's questions for this model."""
@@ -131,6 +156,7 @@ def load_base_model(
     return BaseModel(
         network=network,
         tokenizer=tokenizer,
+        attention=network.config._attn_implementation,
         id=name,
         commit=getattr(network.config, "_commit_hash", None),
         fingerprint=_fingerprint(network),

@@ -22,7 +22,6 @@ from lift.recipe import Recipe, default_recipe, load_recipe
 from lift.synthesis.backends import Backend, open_backend
 from lift.synthesis.estimate import Estimate, estimate_cost
 from lift.synthesis.producer import TaskProducer
-from lift.synthesis.prompts import build_request
 from lift.tasks import TaskStore, answered_requests
 from lift.training.run import TrainingRun
 
@@ -47,7 +46,8 @@ def absorb(
 
     Args:
         document: a file (`read_document` says which), or a `Document`.
-        generator: the URL of an OpenAI-compatible server, `recorded:FILE`, or a `Backend`.
+        generator: the URL of an OpenAI-compatible server, a provider's name, `vllm:MODEL`,
+            `self` (the base model writes the tasks), `recorded:FILE`, or a `Backend`.
         model: the base model (`load_base_model`), or one that is loaded; None is the embedded one.
         generator_model: the generator's name on that server; may be left out if it offers one only.
         recipe: a preset's name, a YAML file, knobs, or a `Recipe`; None is `cpu` for the embedded model
@@ -83,8 +83,10 @@ def absorb(
         store = stack.enter_context(open_store(folder / TASKS_FILE, document, backend, chosen, overwrite=overwrite))
         producer = stack.enter_context(TaskProducer(document, backend, chosen, store))
         report(Progress("loading", segments_total=len(store.segments)))
-        base = model if isinstance(model, BaseModel) else load_base_model(model, device=device, dtype=dtype)
-        adapted = attach_adapter(base, chosen)
+        base = _loaded(model, device, dtype)
+        with base.turns.turn():
+            adapted = attach_adapter(base, chosen)
+        backend.use_model(base)
         try:
             if backend.replays:
                 producer.wait()  # everything arrives before the first step: the same run gives the same bytes
@@ -95,6 +97,7 @@ def absorb(
                 producer,
                 max_tokens=base.context_tokens,
                 expected_tasks=len(store.segments) * chosen.tasks_per_segment,
+                turns=base.turns,
             )
             with closing(run.until_done()) as phases:
                 for phase in phases:
@@ -129,7 +132,8 @@ def absorb(
             if out is not None:
                 manifest = save_adapter(adapted, manifest, folder)
         except BaseException:
-            adapted.unload()
+            with base.turns.turn():
+                adapted.unload()
             raise
         return LiftedModel(base, adapted, manifest, tasks=store.path, scratch=scratch)
 
@@ -140,14 +144,18 @@ def write_tasks(
     *,
     generator: str | Backend,
     generator_model: str | None = None,
+    model: str | os.PathLike[str] | BaseModel | None = None,
     recipe: str | Path | Recipe | Mapping[str, Any] = "paper",
     title: str | None = None,
     overwrite: bool = False,
+    device: str = "auto",
+    dtype: str = "auto",
     on_progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
     """Generation alone: the tasks of a document into the file `out`, which `recorded:FILE` reads.
 
-    An unfinished file is gone on with. See `absorb` for the arguments.
+    An unfinished file is gone on with. See `absorb` for the arguments; `model`, `device` and `dtype` count where
+    the generator is `self`.
 
     Returns:
         The counts, with `complete`: whether no segment failed.
@@ -159,14 +167,16 @@ def write_tasks(
         open_store(Path(out), document, backend, chosen, overwrite=overwrite) as store,
         TaskProducer(document, backend, chosen, store) as producer,
     ):
+        if backend.needs_model:
+            backend.use_model(_loaded(model, device, dtype))
         all_in = False
         while not all_in:
             try:
                 producer.take(timeout=REPORT_SECONDS)
             except EOFError:
                 all_in = True
-            report(_generated(producer, "generating", len(store.tasks)))
-        return _generation_counts(producer) | {"tasks": len(store.tasks), "complete": store.complete} | backend.notes()
+            report(_generated(producer, "generating", store.n_tasks))
+        return _generation_counts(producer) | {"tasks": store.n_tasks, "complete": store.complete} | backend.notes()
 
 
 def estimate(
@@ -185,6 +195,10 @@ def estimate(
     document, backend = _opened(document, title, generator, None)
     answered = answered_requests(Path(store)) if store else ()
     return estimate_cost(document, backend, load_recipe(recipe), answered)
+
+
+def _loaded(model: str | os.PathLike[str] | BaseModel | None, device: str, dtype: str) -> BaseModel:
+    return model if isinstance(model, BaseModel) else load_base_model(model, device=device, dtype=dtype)
 
 
 def _opened(
@@ -210,7 +224,10 @@ def open_store(path: Path, document: Document, backend: Backend, recipe: Recipe,
     except StoreMismatchError:
         if not overwrite:
             raise
-        requests = {build_request(document, segment, recipe).key: segment.index for segment in segments}
+        requests = {
+            request.key: tuple(segment.index for segment in request.segments)
+            for request in backend.requests(document, segments, recipe)
+        }
         store = TaskStore.replace(path, document, identity, segments, requests)
     if store.torn:
         message = f"the last line of {path} was torn, as a crash leaves it; it is dropped and will be asked for again"

@@ -46,6 +46,19 @@ class Recipe:
 
     # What is asked of the generator.
     tasks_per_segment: Annotated[int, Field(ge=1, description="Question-answer pairs asked for per segment.")] = 10
+    ask_about: Annotated[
+        Literal["everything", "needles"],
+        Field(description="everything, or needles: only what does not fit its surroundings (the paper's needle test)."),
+    ] = "everything"
+    document_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=0.9,
+            description="Share of the requests that ask about several segments at once: related ones from different "
+            "places, and outlines. 0 is the paper's way.",
+        ),
+    ] = 0.0
     window_chars: Annotated[
         int, Field(ge=0, description="At most this much preceding text is shown with a segment (characters).")
     ] = 2048

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TextIO
@@ -29,7 +30,8 @@ class Task:
     Attributes:
         id: the key of the request that brought it, and its number there.
         question, answer: plain text.
-        kind: `segment` for a question about one segment.
+        kind: `segment` for a question about one segment, `needle` for one about a segment that does not fit its
+            surroundings, `group` for what related segments say together, `outline` for a part of the document.
         segments: indices of the segments that it is about.
     """
 
@@ -80,7 +82,7 @@ class TaskStore:
 
     Attributes:
         segments: the document's segments, as first cut: on resume they win over a new cut.
-        tasks: all tasks, in order of arrival.
+        n_tasks: tasks that it holds.
         done: keys of the requests that are answered in full.
         failed: keys of the requests that gave up in this run, with the reason.
         complete: every request has ended and the store says so.
@@ -92,7 +94,7 @@ class TaskStore:
         self._file = file
         self._lock = lock
         self.segments = segments
-        self.tasks: list[Task] = []
+        self.n_tasks = 0
         self.done: set[str] = set()
         self.failed: dict[str, str] = {}
         self.complete = False
@@ -150,24 +152,24 @@ class TaskStore:
         document: Document,
         identity: StoreIdentity,
         segments: Sequence[Segment],
-        requests: Mapping[str, int],
+        requests: Mapping[str, tuple[int, ...]],
     ) -> Self:
         """Start the store at `path` anew; what it holds about requests that would be sent again is kept.
 
         So an edited document asks only for the segments whose prompt changed.
 
         Args:
-            requests: the key of each request of the new store, and the index of its segment.
+            requests: the key of each request of the new store, and the indices of its segments.
         """
         scratch = path.with_name(f"{path.name}.new")
         scratch.unlink(missing_ok=True)
         with cls.open(scratch, document, identity, segments) as store:
             for record in _readable_records(path):
                 match record:
-                    case {"record": "task", "id": str(task_id), "question": str(question), "answer": str(answer)}:
-                        segment = requests.get(task_id.rpartition("-")[0])
-                        if segment is not None:
-                            store.add(Task(task_id, question, answer, segments=(segment,)))
+                    case {"record": "task", "id": str(task_id)}:
+                        about = requests.get(task_id.rpartition("-")[0])
+                        if about is not None:
+                            store.add(_task_of({**record, "segments": about}))
                     case {"record": "done", "request": str(request)} if request in requests:
                         store.mark_done(request)
         scratch.replace(path)
@@ -204,9 +206,8 @@ class TaskStore:
     def _replay(self, record: Mapping[str, Any]) -> None:
         match record["record"]:
             case "task":
-                values = {key: value for key, value in record.items() if key != "record"}
-                values["segments"] = tuple(values["segments"])
-                self.tasks.append(Task(**values))
+                _task_of(record)
+                self.n_tasks += 1
             case "done":
                 self.done.add(record["request"])
             case "end":
@@ -216,10 +217,15 @@ class TaskStore:
             case other:
                 raise KeyError(f"unknown record {other!r}")
 
+    def read_tasks(self) -> Iterator[Task]:
+        """The tasks that it holds now, in order of arrival, read from the file: they are never all in memory."""
+        tasks = (_task_of(record) for _, record in read_jsonl(self.path) if record["record"] == "task")
+        return islice(tasks, self.n_tasks)
+
     def add(self, task: Task) -> None:
         """Write one task."""
         self._append({"record": "task", **asdict(task)})
-        self.tasks.append(task)
+        self.n_tasks += 1
 
     def mark_done(self, request: str) -> None:
         """All tasks of `request` are in."""
@@ -234,7 +240,7 @@ class TaskStore:
     def mark_complete(self) -> None:
         """Every request is done: nothing is left to ask."""
         if not self.complete:
-            self._append({"record": "end", "tasks": len(self.tasks)}, sync=True)
+            self._append({"record": "end", "tasks": self.n_tasks}, sync=True)
             self.complete = True
 
     def _append(self, record: Mapping[str, Any], *, sync: bool = False) -> None:
@@ -261,6 +267,12 @@ class TaskStore:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _task_of(record: Mapping[str, Any]) -> Task:
+    values = {key: value for key, value in record.items() if key != "record"}
+    values["segments"] = tuple(values["segments"])
+    return Task(**values)
 
 
 def text_hash(text: str) -> str:

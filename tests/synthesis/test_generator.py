@@ -4,8 +4,11 @@ import asyncio
 import contextlib
 import json
 import random
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +16,12 @@ from lift.document import Document
 from lift.errors import GenerationError, GeneratorUnavailableError, SpendingLimitError
 from lift.recipe import Recipe
 from lift.synthesis.backends.base import Backend, RequestError
+from lift.synthesis.backends.recorded import RecordedBackend
 from lift.synthesis.generator import GenerationCounts, generate_tasks
 from lift.synthesis.prompts import Request, build_request
 from lift.tasks import Task, TaskStore
+from tests.conftest import RECORDED
+from tests.replay_server import ReplayServer
 
 DOCUMENT = Document.from_text(
     " ".join(f"This is the sentence with the number {number} in a row of them." for number in range(8)), "Rows"
@@ -24,7 +30,7 @@ RECIPE = Recipe(tasks_per_segment=2, generator_concurrency=4, generator_retries=
 
 
 def pairs(request: Request, count: int = 2) -> str:
-    index = request.segment.index
+    index = request.segments[0].index
     return json.dumps([{"question": f"Q{index}.{n}?", "answer": f"A{index}.{n}"} for n in range(count)])
 
 
@@ -42,7 +48,7 @@ class Scripted(Backend):
 
     @contextlib.asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[str]]:
-        number = self.tries[request.segment.index] = self.tries.get(request.segment.index, 0) + 1
+        number = self.tries[request.segments[0].index] = self.tries.get(request.segments[0].index, 0) + 1
         self.active += 1
         self.most_active = max(self.most_active, self.active)
         try:
@@ -83,7 +89,7 @@ def run(
 def test_every_segment_is_asked_once(tmp_path: Path) -> None:
     backend = Scripted(lambda request, number: pairs(request))
     store, counts, _ = run(backend, tmp_path / "t.jsonl")
-    assert sorted(task.question for task in store.tasks) == [f"Q{i}.{n}?" for i in range(8) for n in range(2)]
+    assert sorted(task.question for task in store.read_tasks()) == [f"Q{i}.{n}?" for i in range(8) for n in range(2)]
     assert backend.tries == dict.fromkeys(range(8), 1)
     assert (counts.segments, counts.answered, counts.failed, counts.requests) == (8, 8, 0, 8)
     assert store.complete
@@ -100,7 +106,7 @@ def test_concurrency_is_bounded_and_used(tmp_path: Path) -> None:
 
 def test_a_slow_request_holds_nothing_up(tmp_path: Path) -> None:
     backend = Scripted(lambda request, number: pairs(request))
-    backend.delay = lambda request: 0.3 if request.segment.index == 0 else 0.0
+    backend.delay = lambda request: 0.3 if request.segments[0].index == 0 else 0.0
     arrived: list[int] = []
     run(backend, tmp_path / "t.jsonl", on_task=lambda task: arrived.append(task.segments[0]))
     assert arrived[-2:] == [0, 0]
@@ -116,7 +122,7 @@ def test_a_task_is_on_disk_before_it_is_handed_over(tmp_path: Path) -> None:
 
 def test_passing_failures_are_retried_with_growing_waits(tmp_path: Path) -> None:
     def script(request: Request, number: int) -> str:
-        if request.segment.index == 3 and number <= 2:
+        if request.segments[0].index == 3 and number <= 2:
             raise RequestError("overloaded", passing=True, retry_after=7.0 if number == 2 else None)
         return pairs(request)
 
@@ -136,14 +142,14 @@ def test_pairs_of_a_broken_stream_are_kept_and_not_doubled(tmp_path: Path) -> No
         return text.replace(', {"question"', '<CUT>lost, {"question"') if number == 1 else text
 
     store, counts, _ = run(Scripted(script), tmp_path / "t.jsonl")
-    assert len(store.tasks) == len({task.question for task in store.tasks}) == 16
-    assert len({task.id for task in store.tasks}) == 16
+    assert store.n_tasks == len({task.question for task in store.read_tasks()}) == 16
+    assert len({task.id for task in store.read_tasks()}) == 16
     assert counts.dropped == {"asked before": 8}
 
 
 def test_a_failed_segment_is_recorded_and_not_fatal(tmp_path: Path) -> None:
     def script(request: Request, number: int) -> str:
-        if request.segment.index in (2, 5):
+        if request.segments[0].index in (2, 5):
             raise RequestError("cannot do this one")
         return pairs(request)
 
@@ -163,7 +169,7 @@ def test_a_failed_segment_is_recorded_and_not_fatal(tmp_path: Path) -> None:
 
 def test_too_many_failures_end_the_run_with_everything_kept(tmp_path: Path) -> None:
     def script(request: Request, number: int) -> str:
-        if request.segment.index >= 3:
+        if request.segments[0].index >= 3:
             raise RequestError("no")
         return pairs(request)
 
@@ -172,11 +178,11 @@ def test_too_many_failures_end_the_run_with_everything_kept(tmp_path: Path) -> N
     again = Scripted(lambda request, number: pairs(request))
     store, _, _ = run(again, tmp_path / "t.jsonl")
     assert set(again.tries) == {3, 4, 5, 6, 7}
-    assert len(store.tasks) == 16
+    assert store.n_tasks == 16
 
 
 def test_answers_without_a_pair_are_failures(tmp_path: Path) -> None:
-    backend = Scripted(lambda request, number: "Sorry." if request.segment.index == 1 else pairs(request))
+    backend = Scripted(lambda request, number: "Sorry." if request.segments[0].index == 1 else pairs(request))
     store, _, _ = run(backend, tmp_path / "t.jsonl")
     assert backend.tries[1] == 3
     assert "no question-answer pair" in next(iter(store.failed.values()))
@@ -197,7 +203,7 @@ def test_a_fatal_failure_ends_everything_at_once(tmp_path: Path) -> None:
 def test_more_pairs_than_asked_for_are_not_waited_for(tmp_path: Path) -> None:
     backend = Scripted(lambda request, number: pairs(request, count=50))
     store, _, _ = run(backend, tmp_path / "t.jsonl")
-    assert len(store.tasks) == 16
+    assert store.n_tasks == 16
 
 
 def test_nothing_is_asked_of_a_complete_store(tmp_path: Path) -> None:
@@ -220,7 +226,7 @@ def test_an_unfinished_request_is_asked_again_for_what_is_missing(tmp_path: Path
     again = Scripted(lambda request, number: pairs(request))
     store, _, _ = run(again, path)
     assert set(again.tries) == {7}
-    assert sorted(t.question for t in store.tasks if t.segments == (7,)) == ["Q7.0?", "Q7.1?"]
+    assert sorted(t.question for t in store.read_tasks() if t.segments == (7,)) == ["Q7.0?", "Q7.1?"]
 
 
 def test_cancelling_leaves_no_request_running(tmp_path: Path) -> None:
@@ -251,7 +257,7 @@ def test_a_limit_of_requests_stops_cleanly_and_the_next_run_goes_on(tmp_path: Pa
     again = Scripted(lambda request, number: pairs(request))
     store, _, _ = run(again, path)
     assert sum(again.tries.values()) == 5
-    assert len(store.tasks) == 16
+    assert store.n_tasks == 16
 
 
 def test_a_limit_of_tokens_is_not_gone_beyond(tmp_path: Path) -> None:
@@ -299,20 +305,20 @@ def test_a_trainer_that_is_behind_is_waited_for(tmp_path: Path) -> None:
                 has_room=has_room,
             )
         )
-        assert len(store.tasks) == 16
+        assert store.n_tasks == 16
     assert most <= 4
 
 
 def test_pairs_that_say_more_than_the_text_are_dropped_if_asked_to(tmp_path: Path) -> None:
     def script(request: Request, number: int) -> str:
-        made_up = [{"question": f"Which town is row {request.segment.index}?", "answer": "It is Paris."}]
+        made_up = [{"question": f"Which town is row {request.segments[0].index}?", "answer": "It is Paris."}]
         return json.dumps([*made_up, *json.loads(pairs(request))])
 
     store, counts, _ = run(Scripted(script), tmp_path / "a.jsonl")
-    assert len(store.tasks) == 16
+    assert store.n_tasks == 16
     assert counts.dropped == {"a name that the text does not have": 8}
     store, counts, _ = run(Scripted(script), tmp_path / "b.jsonl", RECIPE.replace(check_pairs=False))
-    assert sum("Paris" in task.answer for task in store.tasks) == 8
+    assert sum("Paris" in task.answer for task in store.read_tasks()) == 8
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -330,5 +336,119 @@ def test_killed_anywhere_nothing_is_lost_or_asked_twice(seed: int, tmp_path: Pat
         again = Scripted(lambda request, number: pairs(request))
         store, _, _ = run(again, path)
         assert sum(again.tries.values()) == 8 - len(done)
-        assert sorted(t.question for t in store.tasks) == sorted(f"Q{i}.{n}?" for i in range(8) for n in range(2))
+        assert sorted(t.question for t in store.read_tasks()) == sorted(
+            f"Q{i}.{n}?" for i in range(8) for n in range(2)
+        )
         assert store.complete
+
+
+def test_needles_a_segment_that_fits_has_no_tasks_and_is_done(tmp_path: Path) -> None:
+    recipe = RECIPE.replace(ask_about="needles")
+
+    def script(request: Request, number: int) -> str:
+        return pairs(request) if request.segments[0].index == 5 else '{"pairs": []}'
+
+    backend = Scripted(script)
+    store, counts, _ = run(backend, tmp_path / "t.jsonl", recipe)
+    assert [(task.kind, task.segments) for task in store.read_tasks()] == [("needle", (5,))] * 2
+    assert backend.tries == dict.fromkeys(range(8), 1)
+    assert (counts.answered, counts.dropped) == (8, {})
+    assert store.complete
+
+
+def test_without_needles_an_empty_answer_is_a_failure(tmp_path: Path) -> None:
+    backend = Scripted(lambda request, number: '{"pairs": []}' if number == 1 else pairs(request))
+    _, counts, _ = run(backend, tmp_path / "t.jsonl")
+    assert counts.failures == {"no pairs": 8}
+
+
+def test_tasks_about_several_segments_say_so_and_are_played_back(tmp_path: Path) -> None:
+    recipe = RECIPE.replace(document_share=0.34, window_chars=64, check_pairs=False)
+
+    def script(request: Request, number: int) -> str:
+        about = "-".join(str(segment.index) for segment in request.segments)
+        return json.dumps([{"question": f"{request.kind} {about} {n}?", "answer": "Yes."} for n in range(2)])
+
+    backend = Scripted(script)
+    backend.tries = {}
+    store, counts, _ = run(backend, tmp_path / "t.jsonl", recipe)
+    wider = [task for task in store.read_tasks() if task.kind != "segment"]
+    assert {task.kind for task in wider} == {"group", "outline"}
+    assert all(len(task.segments) > 1 for task in wider)
+    assert counts.answered == counts.segments > 8
+    recording = RecordedBackend.read(tmp_path / "t.jsonl")
+    again, _, _ = run(recording, tmp_path / "again.jsonl", recipe)
+    assert {task.question for task in again.read_tasks()} == {task.question for task in store.read_tasks()}
+
+
+def test_a_text_that_repeats_itself_asks_the_same_once(tmp_path: Path) -> None:
+    document = Document.from_text("The same sentence stands here again and again. " * 200, "Again")
+    backend = Scripted(lambda request, number: pairs(request))
+    recipe = RECIPE.replace(window_chars=0)
+    segments = backend.segments(document, recipe)
+    with TaskStore.open(tmp_path / "t.jsonl", document, backend.identity(document, recipe), segments) as store:
+        counts = asyncio.run(generate_tasks(document, backend, recipe, store))
+    assert counts.requests == 1
+    assert counts.answered == len(segments) == 200
+
+
+CHILD = """
+import asyncio, sys
+from pathlib import Path
+from typing import Any
+from lift.document import Document
+from lift.recipe import Recipe
+from lift.synthesis.backends.openai import OpenAIBackend
+from lift.synthesis.generator import generate_tasks
+from lift.tasks import TaskStore
+
+document = Document.from_text(Path(sys.argv[1]).read_text(), "José Luis Picardo")
+recipe = Recipe(tasks_per_segment=5, generator_concurrency=3)
+backend = OpenAIBackend(sys.argv[2])
+segments = backend.segments(document, recipe)
+with TaskStore.open(sys.argv[3], document, backend.identity(document, recipe), segments) as store:
+    print("open", flush=True)
+    asyncio.run(generate_tasks(document, backend, recipe, store))
+"""
+
+
+@pytest.mark.integration
+def test_killed_for_real_again_and_again(picardo: Document, tmp_path: Path) -> None:
+    """kill -9 at random moments until a run gets through; no answer in full is ever asked for twice."""
+    rng = random.Random(0)
+    document, path = tmp_path / "d.txt", tmp_path / "t.jsonl"
+    document.write_text(picardo.text[:2500], encoding="utf-8")
+    kills = 0
+    with ReplayServer(RECORDED, token_seconds=0.0005) as server:
+        while True:
+            process = subprocess.Popen(
+                [sys.executable, "-c", CHILD, str(document), server.url, str(path)], stdout=subprocess.PIPE, text=True
+            )
+            assert process.stdout
+            assert process.stdout.readline() == "open\n"
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(rng.uniform(0.1, 1.0))
+            if process.poll() == 0:
+                break
+            process.kill()
+            process.communicate()
+            kills += 1
+            done = {r["request"] for r in written(path) if r["record"] == "done"}
+            assert kills < 60
+    records = written(path)
+    requests = [record["request"] for record in records if record["record"] == "done"]
+    questions = [record["question"] for record in records if record["record"] == "task"]
+    assert kills >= 3
+    assert done <= set(requests)
+    assert len(requests) == len(set(requests)) == len(records[0]["segments"])
+    assert len(questions) == len(set(questions))
+    assert records[-1] == {"record": "end", "tasks": len(questions)}
+    # Only what was under way when it was killed is asked again: never more than three at a time.
+    assert len(server.requests) <= len(requests) + 3 * kills
+
+
+def written(path: Path) -> list[dict[str, Any]]:
+    """The whole records of a store that may be torn."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]

@@ -43,7 +43,7 @@ def generate(backend: OpenAIBackend, document: Document, path: Path, *options: A
 def test_streams_pairs_from_the_only_model(replay: ReplayServer, short: Document, tmp_path: Path) -> None:
     backend = OpenAIBackend(replay.url)
     store = generate(backend, short, tmp_path / "t.jsonl")
-    assert len(store.tasks) == 25
+    assert store.n_tasks == 25
     assert store.complete
     assert backend.name == f"{replay.url} replay"
     assert all(request["stream"] and request["model"] == "replay" for request in replay.requests)
@@ -60,7 +60,7 @@ def test_several_models_want_a_name(short: Document, tmp_path: Path) -> None:
     with ReplayServer(RECORDED, models=["a", "b"]) as server:
         with pytest.raises(GeneratorUnavailableError, match=r"--generator-model.*offers a, b"):
             generate(OpenAIBackend(server.url), short, tmp_path / "t.jsonl")
-        assert len(generate(OpenAIBackend(server.url, "b"), short, tmp_path / "t.jsonl").tasks) == 25
+        assert len(list(generate(OpenAIBackend(server.url, "b"), short, tmp_path / "t.jsonl").read_tasks())) == 25
 
 
 def test_an_unknown_model_is_said_at_once(replay: ReplayServer, short: Document, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_an_overloaded_server_is_asked_again(status: int, short: Document, tmp_p
 
     with ReplayServer(RECORDED, fault=fault) as server:
         store = generate(OpenAIBackend(server.url), short, tmp_path / "t.jsonl")
-    assert len(store.tasks) == 25
+    assert store.n_tasks == 25
     assert store.complete
 
 
@@ -115,7 +115,7 @@ def test_a_stream_that_breaks_off_keeps_its_pairs(short: Document, tmp_path: Pat
     with ReplayServer(RECORDED, fault=lambda number, segment: "}," if number == 1 else None) as server:
         store = generate(OpenAIBackend(server.url), short, tmp_path / "t.jsonl")
         assert len(server.requests) == 6
-    assert len(store.tasks) == len({task.question for task in store.tasks}) == 25
+    assert store.n_tasks == len({task.question for task in store.read_tasks()}) == 25
 
 
 def test_a_server_that_does_not_begin_to_answer_is_not_waited_for(short: Document, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_stream_that_stalls_keeps_its_pairs(short: Document, tmp_path: Path) -
     recipe = RECIPE.replace(generator_retries=0, generator_silence_seconds=0.3, max_failed_share=1)
     with ReplayServer(RECORDED, rewrite=stall, stall_at="STALL") as server:
         store = generate(OpenAIBackend(server.url), short, tmp_path / "t.jsonl", recipe)
-    assert len(store.tasks) == 10
+    assert store.n_tasks == 10
     assert set(store.failed.values()) == {"not a token in 0.3 seconds"}
 
 
@@ -156,7 +156,7 @@ def test_what_a_server_refuses_is_left_out_from_then_on(takes: str, short: Docum
         store, counts = generate_and_count(OpenAIBackend(server.url), short, tmp_path / "t.jsonl", recipe)
         refused = 2 if takes == "json_object" else 3
         assert len(server.requests) == 5 + refused
-    assert len(store.tasks) == 25
+    assert store.n_tasks == 25
     assert (counts.requests, counts.retries, dict(counts.failures)) == (5, 0, {})
 
 
@@ -183,7 +183,7 @@ def test_a_cost_that_the_server_does_not_count_is_estimated(short: Document, tmp
     with ReplayServer(RECORDED, fault=lambda number, segment: "}," if number == 1 else None) as server:
         _, counts = generate_and_count(OpenAIBackend(server.url), short, tmp_path / "t.jsonl")
     assert counts.usage.estimated == 1
-    assert counts.failures == {"connection": 1}
+    assert counts.failures == {"broken off": 1}
 
 
 def test_retry_after_is_honoured(short: Document, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_answers_without_pairs_are_tried_again(name: str, short: Document, tmp_p
 
     with ReplayServer(RECORDED, rewrite=rewrite) as server:
         store, counts = generate_and_count(OpenAIBackend(server.url), short, tmp_path / "t.jsonl")
-    assert len(store.tasks) == 25
+    assert store.n_tasks == 25
     assert counts.retries == 5
     assert counts.failures == {"no pairs": 5}
 
@@ -239,7 +239,7 @@ def test_duplicates_and_null_answers_are_dropped_and_counted(short: Document, tm
 
     with ReplayServer(RECORDED, rewrite=rewrite) as server:
         store, counts = generate_and_count(OpenAIBackend(server.url), short, tmp_path / "t.jsonl")
-    assert len(store.tasks) == 25
+    assert store.n_tasks == 25
     assert counts.dropped == {"asked before": 5, "not a question and an answer": 5}
 
 
@@ -249,7 +249,7 @@ def test_a_reasoning_models_thoughts_are_passed_over(short: Document, tmp_path: 
 
     with ReplayServer(RECORDED, rewrite=rewrite) as server:
         store = generate(OpenAIBackend(server.url), short, tmp_path / "t.jsonl")
-    assert len(store.tasks) == 25
+    assert store.n_tasks == 25
 
 
 def test_what_is_no_generator() -> None:

@@ -25,18 +25,18 @@ def play(backend: RecordedBackend, document: Document, path: Path, recipe: Recip
 
 def test_a_header_less_file_as_it_is(picardo: Document, tmp_path: Path) -> None:
     store = play(RecordedBackend.read(RECORDED), picardo, tmp_path / "tasks.jsonl")
-    assert len(store.tasks) == 511
+    assert store.n_tasks == 511
     assert len(store.segments) == 106
     assert all(picardo.text[s.start : s.end] == s.text for s in store.segments)
     assert store.complete
-    by_question = {task.question: task for task in store.tasks}
+    by_question = {task.question: task for task in store.read_tasks()}
     task = by_question["How many brothers did José Luis Picardo have?"]
     assert "four brothers" in store.segments[task.segments[0]].text
 
 
 def test_fewer_tasks_a_segment(picardo: Document, tmp_path: Path) -> None:
     store = play(RecordedBackend.read(RECORDED), picardo, tmp_path / "t.jsonl", Recipe(tasks_per_segment=2))
-    assert len(store.tasks) == 212
+    assert store.n_tasks == 212
 
 
 def test_records_beyond_a_shorter_document_are_skipped_and_counted(short: Document, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_store_can_be_played_back(picardo: Document, tmp_path: Path) -> None:
     backend = open_backend(f"recorded:{tmp_path / 'first.jsonl'}")
     assert isinstance(backend, RecordedBackend)
     second = play(backend, picardo, tmp_path / "second.jsonl")
-    assert {(t.question, t.answer) for t in second.tasks} == {(t.question, t.answer) for t in first.tasks}
+    assert {(t.question, t.answer) for t in second.read_tasks()} == {(t.question, t.answer) for t in first.read_tasks()}
 
 
 GOOD = {"start": 0, "end": 4, "text": "Some", "tasks": [{"question": "Q", "answer": "A"}]}

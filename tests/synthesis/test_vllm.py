@@ -66,7 +66,7 @@ def test_it_is_started_asked_and_ended(short: Document, tmp_path: Path, monkeypa
     backend = open_backend("vllm:Some/Model --max-model-len 4096")
     assert isinstance(backend, VLLMBackend)
     store = generate(backend, short, tmp_path / "t.jsonl")
-    assert len(store.tasks) == 25
+    assert store.n_tasks == 25
     assert backend.name == "vllm:Some/Model"
     assert backend.host is None
     wait_until_ended(tmp_path)

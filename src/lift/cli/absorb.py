@@ -26,7 +26,8 @@ def absorb(
         typer.Option(
             metavar=options.GENERATOR_KINDS,
             help="Who writes the tasks: an OpenAI-compatible server (its key in $LIFT_API_KEY), a provider (its key "
-            "in $OPENAI_API_KEY, $DEEPSEEK_API_KEY), vLLM started for this run, or a recorded file.",
+            "in $OPENAI_API_KEY, $DEEPSEEK_API_KEY), vLLM started for this run, self (the base model itself, which "
+            "should then be a capable one), or a recorded file.",
         ),
     ] = None,
     model: options.Model = None,

@@ -35,7 +35,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One knob of the recipe, such as epochs=3. Can be repeated."),
 ]
-GENERATOR_KINDS = "URL|openai|deepseek|vllm:MODEL|recorded:FILE"
+GENERATOR_KINDS = "URL|openai|deepseek|vllm:MODEL|self|recorded:FILE"
 Title = Annotated[
     str | None,
     typer.Option(metavar="T", help="The document's title, as questions will name it. Default: the document's own."),

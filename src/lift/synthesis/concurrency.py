@@ -10,7 +10,7 @@ from typing import Final
 
 __all__ = ["AdaptiveLimit"]
 
-_FIRST_LIMIT: Final = 8
+_FIRST_LIMIT: Final = 16
 # A first token within this many times the best one, and this many seconds: nothing waits in a queue.
 _PROMPT_FACTOR: Final = 2.0
 _PROMPT_SLACK: Final = 0.1

@@ -9,7 +9,6 @@ from typing import Final
 from lift.document import Document
 from lift.recipe import Recipe
 from lift.synthesis.backends.base import Backend
-from lift.synthesis.prompts import Request, build_request
 from lift.synthesis.usage import Usage, estimated_tokens
 
 __all__ = ["Estimate", "PrefixCache", "estimate_cost"]
@@ -64,8 +63,7 @@ def estimate_cost(document: Document, backend: Backend, recipe: Recipe, answered
     """
     cache, usage = PrefixCache(), Usage()
     held = requests = 0
-    for segment in backend.segments(document, recipe):
-        request: Request = build_request(document, segment, recipe)
+    for request in backend.requests(document, backend.segments(document, recipe), recipe):
         if request.key in answered:
             held += 1
             continue

@@ -16,7 +16,8 @@ from lift.synthesis.backends.base import Backend, RequestError
 from lift.synthesis.checks import fault_of, normalised
 from lift.synthesis.concurrency import AdaptiveLimit, Slot
 from lift.synthesis.parser import Pair, PairParser
-from lift.synthesis.prompts import Request, build_request
+from lift.synthesis.plan import count_requests
+from lift.synthesis.prompts import Request
 from lift.synthesis.usage import Usage, estimated_tokens
 from lift.tasks import Task, TaskStore
 
@@ -35,7 +36,7 @@ class GenerationCounts:
     """How far generation is, and what it has cost; updated while it runs.
 
     Attributes:
-        segments: all segments to ask about.
+        segments: what there is to ask about: all segments, and groups of them (`document_share`).
         answered: those with all their tasks, in this run or an earlier one.
         failed: those that gave up in this run.
         requests: requests sent in this run, retries included.
@@ -91,7 +92,7 @@ async def generate_tasks(
     run = _Run(document, backend, recipe, store, on_task, has_room, counts or GenerationCounts(), sleep)
     try:
         await backend.start()
-        await run.all_segments()
+        await run.all_requests()
     finally:
         await backend.close()
     if not store.failed:
@@ -124,29 +125,35 @@ class _Run:
         # Tokens that requests in flight are expected to cost.
         self.promised = 0
         self.limit_reached: str | None = None
-        # Pairs of requests that an earlier run left unfinished, and what was asked in all.
+        # Pairs of requests that are not done, here or in an earlier run; and hashes of all questions.
         self.held: Counter[str] = Counter()
-        self.asked: set[str] = set()
-        for task in store.tasks:
-            self.held[task.id.rpartition("-")[0]] += 1
-            self.asked.add(normalised(task.question))
+        self.asked: set[int] = set()
+        for task in store.read_tasks():
+            key = task.id.rpartition("-")[0]
+            if key not in store.done:
+                self.held[key] += 1
+            self.asked.add(hash(normalised(task.question)))
+        self.begun: set[str] = set()
+        self.planned = 0
 
-    async def all_segments(self) -> None:
-        self.counts.segments = len(self.store.segments)
-        todo = iter(self.store.segments)
+    async def all_requests(self) -> None:
+        n_segments = len(self.store.segments)
+        self.counts.segments = n_segments if self.backend.replays else count_requests(n_segments, self.recipe)
+        # Requests are built when it is their turn: a long document's prompts are never all in memory.
+        todo = self.backend.requests(self.document, self.store.segments, self.recipe)
 
         async def worker() -> None:
-            # Requests are built when it is their turn: a long document's prompts are never all in memory.
-            for segment in todo:
+            for request in todo:
+                self.planned += 1
                 if self.limit_reached:
                     return
-                request = build_request(self.document, segment, self.recipe)
-                if request.key in self.store.done:
-                    self.counts.answered += 1
+                if request.key in self.store.done or request.key in self.begun:
+                    self.counts.answered += 1  # a text that repeats itself asks the same twice
                     continue
-                await self.one_segment(request)
+                self.begun.add(request.key)
+                await self.one_request(request)
 
-        workers = min(self.recipe.generator_concurrency, max(1, len(self.store.segments)))
+        workers = min(self.recipe.generator_concurrency, self.counts.segments)
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):
@@ -159,8 +166,9 @@ class _Run:
                 f"stopped at {self.limit_reached}: {self.counts.answered} of {self.counts.segments} segments have "
                 f"their tasks. They are kept in {self.store.path}; with a higher limit the same command goes on"
             )
+        self.counts.segments = self.planned  # of the groups that were reckoned with, some were the same
 
-    async def one_segment(self, request: Request) -> None:
+    async def one_request(self, request: Request) -> None:
         for attempt in range(self.recipe.generator_retries + 1):
             try:
                 async with self.limit.slot() as slot:
@@ -183,6 +191,7 @@ class _Run:
                 await self.sleep(self.wait(attempt, error.retry_after))
             else:
                 self.store.mark_done(request.key)
+                self.held.pop(request.key, None)
                 self.counts.answered += 1
                 return
 
@@ -219,13 +228,15 @@ class _Run:
             self.counts.dropped.update({"not a question and an answer": parser.rejected} if parser.rejected else {})
             if usage or written:
                 prompt = estimated_tokens(len(request.system) + len(request.user))
-                self.counts.usage.add(usage or Usage(prompt, completion=estimated_tokens(written), estimated=1))
-        if not found and not self.held[request.key]:
+                usage = usage or Usage(prompt, completion=estimated_tokens(written), estimated=1)
+                usage.reasoning = usage.reasoning or estimated_tokens(parser.thought)
+                self.counts.usage.add(usage)
+        if not found and not self.held[request.key] and not (request.may_be_empty and parser.empty):
             raise RequestError("no question-answer pair in the answer", kind="no pairs", passing=True)
 
     def keep(self, request: Request, pair: Pair) -> None:
         number = self.held[request.key]
-        question = normalised(pair.question)
+        question = hash(normalised(pair.question))
         fault = (
             "more than asked for"
             if number >= request.count
@@ -238,7 +249,8 @@ class _Run:
         if fault:
             self.counts.dropped[fault] += 1
             return
-        task = Task(f"{request.key}-{number}", pair.question, pair.answer, segments=(request.segment.index,))
+        about = tuple(segment.index for segment in request.segments)
+        task = Task(f"{request.key}-{number}", pair.question, pair.answer, request.kind, about)
         self.store.add(task)
         self.held[request.key] = number + 1
         self.asked.add(question)
@@ -265,7 +277,7 @@ class _Run:
         self.counts.failed += 1
         if self.counts.failed <= self.recipe.max_failed_share * self.counts.segments:
             return
-        if not self.store.tasks:
+        if not self.store.n_tasks:
             raise GeneratorUnavailableError(f"{self.backend.name}: {reason}")
         raise GenerationError(
             f"{self.counts.failed} of {self.counts.segments} segments failed, more than max_failed_share="

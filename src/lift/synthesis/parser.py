@@ -29,6 +29,8 @@ class PairParser:
 
     Attributes:
         rejected: objects that closed but hold no question and answer.
+        thought: characters that were thought aloud.
+        empty: the answer says in so many words that there are no pairs: `{"pairs": []}`.
     """
 
     def __init__(self) -> None:
@@ -38,6 +40,8 @@ class PairParser:
         self._starts: list[int] = []
         self._had_child: list[bool] = []
         self.rejected = 0
+        self.thought = 0
+        self.empty = False
 
     def feed(self, text: str) -> list[Pair]:
         """Add a piece of the stream."""
@@ -74,9 +78,10 @@ class PairParser:
         """Cut the thoughts off that come before the answer; False until it is clear where that begins."""
         text = self._text.lstrip()
         if text.startswith(_THINK_OPEN):
-            _, closed, text = text.partition(_THINK_CLOSE)
+            thoughts, closed, text = text.partition(_THINK_CLOSE)
             if not closed:
                 return False
+            self.thought = len(thoughts)
         elif _THINK_OPEN.startswith(text):
             return False
         self._text = text
@@ -94,6 +99,8 @@ class PairParser:
                 answer = str(answer)
             if isinstance(question, str) and isinstance(answer, str) and question.strip() and answer.strip():
                 return Pair(" ".join(question.split()), answer.strip())
-        if not had_child:  # the object around the pairs is none itself
+        if value == {"pairs": []}:
+            self.empty = True
+        elif not had_child:  # the object around the pairs is none itself
             self.rejected += 1
         return None

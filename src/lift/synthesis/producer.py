@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import queue
 import time
+from itertools import islice
 from threading import Thread
 from typing import Final
 
@@ -34,8 +35,7 @@ class TaskProducer:
     def __init__(self, document: Document, backend: Backend, recipe: Recipe, store: TaskStore) -> None:
         self.counts = GenerationCounts(segments=len(store.segments))
         self._queue: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        for task in store.tasks:
-            self._queue.put(task)
+        self._earlier = store.read_tasks()
         self._arguments = (document, backend, recipe, store)
         self._store = store
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,7 +66,9 @@ class TaskProducer:
             EOFError: all tasks have been taken and there will be none.
             LiftError: generation failed.
         """
-        taken: list[Task] = []
+        taken = list(islice(self._earlier, _MOST_WAITING))
+        if taken:
+            return taken
         try:
             # Without a timeout, only what is there.
             item = self._queue.get(timeout=timeout) if timeout else self._queue.get_nowait()

@@ -14,6 +14,7 @@ from lift.tasks import Task
 from lift.training.encoding import EncodedTask, encode_task
 from lift.training.schedule import Schedule
 from lift.training.trainer import Trainer
+from lift.turns import Turns
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -43,6 +44,7 @@ class TrainingRun:
         source: tasks, as they arrive.
         max_tokens: the model's context window; longer tasks are left out and counted.
         expected_tasks: how many tasks to reckon with while they still arrive.
+        turns: where other threads compute with the model as well.
 
     Attributes:
         tasks: tasks that have arrived.
@@ -59,11 +61,12 @@ class TrainingRun:
         *,
         max_tokens: int,
         expected_tasks: int,
+        turns: Turns | None = None,
     ) -> None:
         self._format = chat_format
         self._source = source
         self._max_tokens = max_tokens
-        self._trainer = Trainer(adapted, recipe)
+        self._trainer = Trainer(adapted, recipe, turns)
         self._encoded: list[EncodedTask] = []
         self._too_long = 0
         self._losses: list[float] = []

@@ -20,6 +20,7 @@ from lift.training.objective import label_loss, label_weights
 from lift.training.optimizer import MasterAdamW
 from lift.training.packing import Pack, pack_tasks
 from lift.training.trunk import FrozenTrunk
+from lift.turns import Turns
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -33,16 +34,18 @@ class Trainer:
     Args:
         adapted: a base model with a LoRA adapter (`attach_adapter`).
         recipe: the optimizer's knobs and the packs'.
+        turns: taken for every step, where other threads compute with the model as well.
 
     Attributes:
         steps: optimizer steps so far.
         tokens: the tasks' tokens trained on, every visit counted.
     """
 
-    def __init__(self, adapted: PeftModel, recipe: Recipe) -> None:
+    def __init__(self, adapted: PeftModel, recipe: Recipe, turns: Turns | None = None) -> None:
         if adapted.dtype == torch.float16:
             raise TrainingError("float16 overflows in training; give --dtype bfloat16 or float32")
         self._recipe = recipe
+        self._turns = turns or Turns()
         self._device = adapted.device
         self._adapted = adapted
         self._accelerator = Accelerator(cpu=self._device.type == "cpu")
@@ -65,19 +68,21 @@ class Trainer:
 
     def __enter__(self) -> Self:
         base = cast(PreTrainedModel, self._adapted.get_base_model())
-        self._stack.enter_context(use_packed_attention(base))
-        self._adapted.train()
-        if self._recipe.activation_checkpointing:
-            base.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
-            self._stack.callback(base.activation_checkpointing_disable)
+        with self._turns.turn():
+            self._stack.enter_context(use_packed_attention(base))
+            self._adapted.train()
+            if self._recipe.activation_checkpointing:
+                base.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+                self._stack.callback(base.activation_checkpointing_disable)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._adapted.eval()
-        self._optimizer.release()
-        self._stack.close()
+        with self._turns.turn():
+            self._adapted.eval()
+            self._optimizer.release()
+            self._stack.close()
 
     def step(self, tasks: Sequence[EncodedTask], *, lr_scale: float = 1.0) -> None:
         """One optimizer step on `tasks`, computed in as many packs as `pack_tokens` asks for.
@@ -89,6 +94,11 @@ class Trainer:
             tasks: the batch.
             lr_scale: factor of the learning rate.
         """
+        with self._turns.turn():
+            self._losses.append(self._step(tasks, lr_scale))
+        self.tokens += sum(map(len, tasks))
+
+    def _step(self, tasks: Sequence[EncodedTask], lr_scale: float) -> torch.Tensor:
         step_labels = sum(len(task.answer_ids) for task in tasks)
         loss = torch.zeros((), device=self._device)
         for pack in pack_tasks(tasks, self._recipe.pack_tokens):
@@ -101,8 +111,7 @@ class Trainer:
             self._optimizer.gather()
             loss += loss_of_pack.detach()
         self._optimizer.step(lr_scale)
-        self._losses.append(loss)
-        self.tokens += sum(map(len, tasks))
+        return loss
 
     def take_losses(self) -> list[float]:
         """The losses of the steps since the last call; it waits for the device.

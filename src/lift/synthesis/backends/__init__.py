@@ -15,8 +15,8 @@ __all__ = ["Backend", "RequestError", "open_backend"]
 
 
 def open_backend(generator: str, model: str | None = None) -> Backend:
-    """The backend that `generator` names: a server's URL, a provider's name, `vllm:MODEL`, or
-    `recorded:FILE`.
+    """The backend that `generator` names: a server's URL, a provider's name, `vllm:MODEL`,
+    `self` (the base model), or `recorded:FILE`.
 
     Raises:
         GeneratorUnavailableError: there is no such kind of generator.
@@ -27,6 +27,10 @@ def open_backend(generator: str, model: str | None = None) -> Backend:
         from lift.synthesis.backends.recorded import RecordedBackend
 
         return RecordedBackend.read(Path(detail))
+    if generator == "self":
+        from lift.synthesis.backends.local import LocalBackend
+
+        return LocalBackend()
     if kind == "vllm":
         from lift.synthesis.backends.vllm import VLLMBackend
 
@@ -40,5 +44,5 @@ def open_backend(generator: str, model: str | None = None) -> Backend:
         return OpenAIBackend(generator, model)
     raise GeneratorUnavailableError(
         f"no generator {generator!r}; give the URL of an OpenAI-compatible server "
-        f"(http://localhost:8000/v1), a provider ({', '.join(PROVIDERS)}), vllm:MODEL or recorded:FILE"
+        f"(http://localhost:8000/v1), a provider ({', '.join(PROVIDERS)}), vllm:MODEL, self or recorded:FILE"
     )

@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from lift.document import Document, Segment
 from lift.recipe import Recipe
 from lift.splitting import split_document
+from lift.synthesis.plan import plan_requests
 from lift.synthesis.prompts import PROMPT_VERSION, Request
 from lift.synthesis.usage import Usage
 from lift.tasks import StoreIdentity
 
+if TYPE_CHECKING:
+    from lift.model import BaseModel
+
 __all__ = ["Backend", "RequestError"]
 
-_PROMPT_KNOBS = ("tasks_per_segment", "window_chars", "segment", "segment_min_chars", "segment_max_chars", "splitter")
+_PROMPT_KNOBS = (
+    "tasks_per_segment",
+    "ask_about",
+    "document_share",
+    "window_chars",
+    "segment",
+    "segment_min_chars",
+    "segment_max_chars",
+    "splitter",
+)
 
 
 class RequestError(Exception):
@@ -56,11 +70,13 @@ class Backend(ABC):
     Attributes:
         name: what the manifest says about where the tasks come from; never a key.
         host: which machine gets to see the document; None where it stays on this one.
+        needs_model: it writes with the base model itself, which `use_model` gives it.
         replays: it answers at once and always the same, so training may wait for all tasks.
     """
 
     name: str
     host: str | None = None
+    needs_model: bool = False
     replays: bool = False
 
     @abstractmethod
@@ -72,6 +88,9 @@ class Backend(ABC):
         Raises:
             RequestError: on entering or while iterating.
         """
+
+    def use_model(self, base: BaseModel) -> None:  # noqa: B027
+        """Called once, when the base model is loaded, in another thread than the requests'."""
 
     async def start(self) -> None:  # noqa: B027  # most backends have nothing to do here
         """Called once, in the event loop that all requests will run in.
@@ -86,6 +105,10 @@ class Backend(ABC):
     def segments(self, document: Document, recipe: Recipe) -> list[Segment]:
         """The segments to ask about."""
         return split_document(document, recipe)
+
+    def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
+        """Everything to ask about `document`, built one by one."""
+        return plan_requests(document, segments, recipe)
 
     def identity(self, document: Document, recipe: Recipe) -> StoreIdentity:
         """What a store of this backend's tasks is bound to."""

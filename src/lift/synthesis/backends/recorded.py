@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from lift.errors import TaskFileError
 from lift.recipe import Recipe
 from lift.synthesis.backends.base import Backend
 from lift.synthesis.parser import Pair
-from lift.synthesis.prompts import Request
+from lift.synthesis.prompts import Request, build_request
 from lift.synthesis.usage import Usage
 from lift.tasks import StoreIdentity, read_jsonl, text_hash
 
@@ -24,12 +24,20 @@ __all__ = ["RecordedBackend"]
 
 @dataclass(frozen=True)
 class _Record:
-    """The pairs about one stretch of a document: offsets into its text, and a hash of what stood there."""
+    """The pairs about one stretch of a document.
+
+    Attributes:
+        start, end: offsets into the document's text.
+        text_hash: of what stood there.
+        pairs: about this stretch.
+        wider: about several stretches, of which this is the last.
+    """
 
     start: int
     end: int
     text_hash: str
     pairs: tuple[Pair, ...]
+    wider: tuple[Pair, ...] = ()
 
 
 class RecordedBackend(Backend):
@@ -75,12 +83,16 @@ class RecordedBackend(Backend):
                 continue
             start = record.start + len(piece) - len(piece.lstrip())
             segments.append(Segment(len(segments), start, start + len(piece.strip()), piece.strip()))
-            self._pairs[start] = record.pairs
+            self._pairs[start] = record.pairs[: recipe.tasks_per_segment] + record.wider
         if not segments:
             raise TaskFileError(
                 f"{self._path} was recorded for another document: none of its {len(self._records)} records matches"
             )
         return segments
+
+    def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
+        for segment in segments:
+            yield replace(build_request(document, segment, recipe), count=len(self._pairs[segment.start]))
 
     def identity(self, document: Document, recipe: Recipe) -> StoreIdentity:
         content = hashlib.sha256(repr(self._records).encode()).hexdigest()[:12]
@@ -91,7 +103,7 @@ class RecordedBackend(Backend):
         yield self._pieces(request)
 
     async def _pieces(self, request: Request) -> AsyncIterator[str | Usage]:
-        for pair in self._pairs.get(request.segment.start, ())[: request.count]:
+        for pair in self._pairs[request.segments[0].start]:
             yield json.dumps(pair._asdict())
 
     def notes(self) -> dict[str, int]:
@@ -116,18 +128,20 @@ def _plain_record(path: Path, number: int, value: dict[str, Any]) -> _Record:
 def _store_records(path: Path, lines: list[tuple[int, dict[str, Any]]]) -> list[_Record]:
     header = lines[0][1]
     pairs: dict[int, list[Pair]] = {}
+    wider: dict[int, list[Pair]] = {}
     current = 0
     try:
         for number, value in lines:
             current = number
             if value["record"] == "task":
                 # A task about several segments is played back with the last of them.
-                pairs.setdefault(max(value["segments"]), []).append(Pair(value["question"], value["answer"]))
+                found = pairs if len(value["segments"]) == 1 else wider
+                found.setdefault(max(value["segments"]), []).append(Pair(value["question"], value["answer"]))
         current = 1
         return [
-            _Record(start, end, hashed, tuple(pairs[index]))
+            _Record(start, end, hashed, tuple(pairs.get(index, ())), tuple(wider.get(index, ())))
             for index, (start, end, hashed) in enumerate(header["segments"])
-            if index in pairs
+            if index in pairs or index in wider
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise TaskFileError(f"{path}:{current}: damaged record ({error!r})") from None
