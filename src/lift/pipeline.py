@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lift.adapter import TASKS_FILE, Manifest, check_output_folder, save_adapter
 from lift.chat import LiftedModel
@@ -23,9 +23,18 @@ from lift.synthesis.backends import Backend, open_backend
 from lift.synthesis.estimate import Estimate, estimate_cost
 from lift.synthesis.producer import TaskProducer
 from lift.tasks import TaskStore, answered_requests
+from lift.training.checkpoint import CheckpointFolder
 from lift.training.run import TrainingRun
 
 __all__ = ["absorb", "estimate", "write_tasks"]
+
+CHECKPOINT_FOLDER: Final = "checkpoint"
+# Knobs that may change between a run and the one that goes on with it.
+_NOT_OF_TRAINING: Final = frozenset(
+    field.name
+    for field in dataclasses.fields(Recipe)
+    if field.name.startswith(("generator_", "max_failed", "max_requests", "max_tokens", "checkpoint_"))
+)
 
 
 def absorb(
@@ -82,6 +91,7 @@ def absorb(
     with ExitStack() as stack:
         store = stack.enter_context(open_store(folder / TASKS_FILE, document, backend, chosen, overwrite=overwrite))
         producer = stack.enter_context(TaskProducer(document, backend, chosen, store))
+        checkpoints = CheckpointFolder(folder / CHECKPOINT_FOLDER) if out is not None else None
         report(Progress("loading", segments_total=len(store.segments)))
         base = _loaded(model, device, dtype)
         with base.turns.turn():
@@ -98,6 +108,15 @@ def absorb(
                 max_tokens=base.context_tokens,
                 expected_tasks=len(store.segments) * chosen.tasks_per_segment,
                 turns=base.turns,
+                checkpoints=checkpoints,
+                identity={
+                    "document": document.sha256,
+                    "title": document.title,
+                    "base_model": base.fingerprint,
+                    "dtype": base.dtype_name,
+                    "generator": dataclasses.asdict(backend.identity(document, chosen)),
+                    "recipe": {name: value for name, value in chosen.to_dict().items() if name not in _NOT_OF_TRAINING},
+                },
             )
             with closing(run.until_done()) as phases:
                 for phase in phases:
@@ -131,6 +150,8 @@ def absorb(
             )
             if out is not None:
                 manifest = save_adapter(adapted, manifest, folder)
+            if checkpoints:
+                checkpoints.remove()
         except BaseException:
             with base.turns.turn():
                 adapted.unload()

@@ -145,6 +145,9 @@ class Recipe:
     activation_checkpointing: Annotated[
         bool, Field(description="Recompute activations in the backward pass: less memory, a third more work.")
     ] = False
+    checkpoint_seconds: Annotated[
+        float, Field(ge=0, description="The run's state is written to disk so often while it trains; 0 never.")
+    ] = 120.0
     seed: Annotated[int, Field(ge=0, description="Seeds the adapter and the order of the tasks.")] = 0
 
     def __post_init__(self) -> None:
@@ -188,7 +191,7 @@ PRESETS: Final[Mapping[str, Recipe]] = {
         decay_share=0.8,
         epochs=4,
         tasks_per_step=16,
-        pack_tokens=768,
+        pack_tokens=1024,
         tasks_per_segment=5,
     ),
 }

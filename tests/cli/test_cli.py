@@ -246,3 +246,42 @@ def test_a_limit_stops_resumably(document: Path, tmp_path: Path, here: Here) -> 
         assert len(server.requests) == 5
     assert summary["tasks"] == 25
     assert summary["generator_tokens"]["prompt"] > 0
+
+
+def test_several_documents_get_an_adapter_each(tiny_model: Path, document: Path, tmp_path: Path, here: Here) -> None:
+    """The base model is loaded once; a document that fails does not stop the others."""
+    stranger = tmp_path / "stranger.txt"
+    stranger.write_text("Nothing was recorded about this text.", encoding="utf-8")
+    again = tmp_path / "again.txt"
+    again.write_text(document.read_text(encoding="utf-8"), encoding="utf-8")
+    done = here(
+        "absorb", document, stranger, again, "--out-dir", tmp_path / "adapters", "--model", tiny_model, "--json",
+        "--generator", f"recorded:{RECORDED}", "--recipe", "cpu", "--set", "epochs=1", "--set", "rank=4",
+        "--set", "prompt_template={question}",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "stranger.txt" in done.stderr
+    assert "1 of 3 documents failed" in done.stderr
+    summaries = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [Path(summary["folder"]).name for summary in summaries] == [document.stem, "again"]
+    first, second = (
+        (tmp_path / "adapters" / name / "adapter_model.safetensors").read_bytes() for name in (document.stem, "again")
+    )
+    assert first == second  # nothing of the first document is left in the model when the second one comes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "OUT"], "give --out-dir"),
+        (["--out", "OUT", "--out-dir", "OUT"], "--out-dir DIR for several"),
+        (["--out-dir", "OUT"], "several documents are called"),
+    ],
+)
+def test_where_several_documents_go(
+    arguments: list[str], message: str, document: Path, tmp_path: Path, here: Here
+) -> None:
+    words = [tmp_path / "out" if argument == "OUT" else argument for argument in arguments]
+    done = here("absorb", document, document, *words, "--generator", "recorded:x")
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())

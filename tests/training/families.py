@@ -23,8 +23,8 @@ from transformers import (
 
 from lift.training.attention import use_packed_attention
 from lift.training.encoding import EncodedTask
+from lift.training.objective import pack_loss
 from lift.training.packing import pack_tasks
-from lift.training.trainer import pack_loss
 
 N_LAYERS = 2
 SIZES: dict[str, Any] = {

@@ -8,8 +8,8 @@ import torch
 
 from lift.training.attention import use_packed_attention
 from lift.training.encoding import EncodedTask
+from lift.training.objective import pack_loss
 from lift.training.packing import pack_tasks
-from lift.training.trainer import pack_loss
 from lift.training.trunk import FrozenTrunk
 from tests.training.families import (
     FAMILIES,

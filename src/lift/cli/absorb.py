@@ -10,17 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lift.cli import options
-from lift.cli.console import note, progress_display, resumable, show_estimate
+from lift.cli.console import fail, note, progress_display, resumable, show_estimate
+from lift.errors import LiftError
 
 if TYPE_CHECKING:
     from lift.adapter import Manifest
+    from lift.model import BaseModel
 
 __all__ = ["absorb"]
 
 
 def absorb(
-    document: options.Document,
-    out: Annotated[Path, typer.Option(metavar="DIR", show_default=False, help="Folder for the adapter.")],
+    documents: options.Documents,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the adapter.")] = None,
+    out_dir: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the adapters of several documents, each in one named after it."),
+    ] = None,
     generator: Annotated[
         str | None,
         typer.Option(
@@ -46,55 +52,93 @@ def absorb(
 ) -> None:
     """Make a model know DOCUMENT: write tasks about it and train an adapter on them meanwhile.
 
-    Interrupted, it keeps the tasks in DIR; the same command goes on and asks only for what is missing.
+    Interrupted, it keeps what it has in DIR; the same command goes on and asks only for what is missing.
+    Several documents get an adapter each; the base model is loaded once.
 
     lift absorb report.pdf --model Qwen/Qwen3-4B --generator http://localhost:8001/v1 --out adapters/report
+
+    lift absorb a.md b.md c.md --model Qwen/Qwen3-4B --generator http://localhost:8001/v1 --out-dir adapters
     """
+    folders = _folders(documents, out, out_dir)
     if generator is None:
         raise typer.BadParameter(
-            "name who writes the tasks: the URL of an OpenAI-compatible server, or recorded:FILE",
+            "name who writes the tasks: the URL of an OpenAI-compatible server, self, or recorded:FILE",
             param_hint="--generator",
         )
+    if title is not None and len(documents) > 1:
+        raise typer.BadParameter("one title does not fit several documents", param_hint="--title")
     from lift.adapter import TASKS_FILE, check_output_folder
     from lift.recipe import default_recipe, load_recipe
 
     # What can be wrong is said before torch is loaded.
-    check_output_folder(out, overwrite=overwrite)
+    for folder in folders:
+        check_output_folder(folder, overwrite=overwrite)
     chosen = load_recipe(recipe or default_recipe(model), settings or [])
     flags = {"seed": seed, "max_requests": max_requests, "max_tokens": max_tokens}
     chosen = chosen.replace(**{knob: value for knob, value in flags.items() if value is not None})
 
     from lift.document import read_document
 
-    text = read_document(document, title)
+    texts = [read_document(document, title) for document in documents]
 
     if dry_run:
         from lift.pipeline import estimate
 
-        show_estimate(estimate(text, generator=generator, recipe=chosen, store=out / TASKS_FILE), as_json=as_json)
+        for text, folder in zip(texts, folders, strict=True):
+            cost = estimate(text, generator=generator, recipe=chosen, store=folder / TASKS_FILE)
+            show_estimate(cost, as_json=as_json)
         return
 
     from lift.pipeline import absorb as run
 
-    with resumable(out), progress_display(quiet=as_json) as show:
-        lifted = run(
-            text,
-            model=model,
-            generator=generator,
-            generator_model=generator_model,
-            recipe=chosen,
-            out=out,
-            overwrite=overwrite,
-            device=device,
-            dtype=dtype,
-            on_progress=show,
-        )
-    if as_json:
-        typer.echo(json.dumps({"folder": str(out), **asdict(lifted.manifest)}, ensure_ascii=False))
-    else:
-        for line in summary(lifted.manifest):
-            note(line)
-        note(f'Ask it: lift ask {out} "..."')
+    base: str | BaseModel | None = model
+    failed = 0
+    for text, folder in zip(texts, folders, strict=True):
+        try:
+            with resumable(folder), progress_display(quiet=as_json) as show:
+                lifted = run(
+                    text,
+                    model=base,
+                    generator=generator,
+                    generator_model=generator_model,
+                    recipe=chosen,
+                    out=folder,
+                    overwrite=overwrite,
+                    device=device,
+                    dtype=dtype,
+                    on_progress=show,
+                )
+        except LiftError as error:
+            if len(documents) == 1:
+                raise
+            fail(f"{text.source}: {error}")  # the others need not suffer
+            failed += 1
+            continue
+        base = lifted.base
+        if as_json:
+            typer.echo(json.dumps({"folder": str(folder), **asdict(lifted.manifest)}, ensure_ascii=False))
+        else:
+            for line in summary(lifted.manifest):
+                note(line)
+            note(f'Ask it: lift ask {folder} "..."')
+        lifted.close()
+    if failed:
+        raise LiftError(f"{failed} of {len(documents)} documents failed; the same command goes on with them")
+
+
+def _folders(documents: list[Path], out: Path | None, out_dir: Path | None) -> list[Path]:
+    """Where each document's adapter goes."""
+    if (out is None) == (out_dir is None):
+        raise typer.BadParameter("give --out DIR for one document, or --out-dir DIR for several", param_hint="--out")
+    if out is not None:
+        if len(documents) > 1:
+            raise typer.BadParameter("one folder holds one adapter; give --out-dir DIR", param_hint="--out")
+        return [out]
+    assert out_dir is not None
+    folders = [out_dir / document.stem for document in documents]
+    if twice := sorted({folder.name for folder in folders if folders.count(folder) > 1}):
+        raise typer.BadParameter(f"several documents are called {', '.join(twice)}", param_hint="DOCUMENT")
+    return folders
 
 
 def summary(manifest: Manifest) -> list[str]:

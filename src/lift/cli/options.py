@@ -7,14 +7,13 @@ from typing import Annotated
 
 import typer
 
-Document = Annotated[
-    Path,
-    typer.Argument(
-        show_default=False,
-        metavar="DOCUMENT",
-        help="Text or Markdown; PDF, DOCX, HTML and EPUB with the extra lift-llm[documents].",
-    ),
-]
+_DOCUMENT = typer.Argument(
+    show_default=False,
+    metavar="DOCUMENT",
+    help="Text or Markdown; PDF, DOCX, HTML and EPUB with the extra lift-llm[documents].",
+)
+Document = Annotated[Path, _DOCUMENT]
+Documents = Annotated[list[Path], _DOCUMENT]
 Folder = Annotated[Path, typer.Argument(show_default=False, metavar="DIR", help="An adapter folder.")]
 GeneratorModel = Annotated[
     str | None,

@@ -226,7 +226,7 @@ class _Run:
         finally:
             self.promised -= promised
             self.counts.dropped.update({"not a question and an answer": parser.rejected} if parser.rejected else {})
-            if usage or written:
+            if (usage or written) and not self.backend.replays:
                 prompt = estimated_tokens(len(request.system) + len(request.user))
                 usage = usage or Usage(prompt, completion=estimated_tokens(written), estimated=1)
                 usage.reasoning = usage.reasoning or estimated_tokens(parser.thought)

@@ -9,8 +9,9 @@ import torch
 from torch.nn import functional
 
 from lift.training.encoding import EncodedTask
+from lift.training.packing import Pack
 
-__all__ = ["label_loss", "label_weights"]
+__all__ = ["label_loss", "label_weights", "pack_loss"]
 
 # Rows of logits in float32 at one time.
 _CHUNK_ROWS = 128
@@ -42,6 +43,28 @@ def label_loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
     """
     loss: torch.Tensor = _LabelLoss.apply(logits, labels, weights)  # type: ignore[no-untyped-call]
     return loss
+
+
+def pack_loss(
+    network: torch.nn.Module, pack: Pack, loss_norm: Literal["token", "task"], *, step_tasks: int, step_labels: int
+) -> torch.Tensor:
+    """What `pack` adds to the loss of a step of `step_tasks` tasks with `step_labels` labels.
+
+    Args:
+        network: the model with its adapter, switched to packed attention.
+    """
+    device = next(network.parameters()).device
+    batch = pack.tensors(device)
+    weights = label_weights(pack.tasks, loss_norm, step_tasks=step_tasks, step_labels=step_labels)
+    logits = network(
+        input_ids=batch.input_ids,
+        position_ids=batch.position_ids,
+        logits_to_keep=batch.label_positions,
+        pack_layout=batch.layout,
+        use_cache=False,
+    ).logits[0]
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    return label_loss(logits, batch.labels, torch.tensor(weights, dtype=dtype, device=device))
 
 
 class _LabelLoss(torch.autograd.Function):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 import torch
 
 __all__ = ["MasterAdamW"]
+
+_MOMENTS: Final = ("exp_avg", "exp_avg_sq")
 
 
 class MasterAdamW:
@@ -77,6 +80,30 @@ class MasterAdamW:
         self._optimizer.step()
         self.gradient.zero_()
         self._compute.copy_(self._master)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """What the next steps depend on: masters and moments, as float32 tensors; `steps` is apart."""
+        moments = self._optimizer.state[self._master]
+        return {"master": self._master.detach(), **{name: moments[name] for name in _MOMENTS if name in moments}}
+
+    @torch.no_grad()
+    def restore(self, state: Mapping[str, torch.Tensor], steps: int) -> None:
+        """Go on from `state` after so many steps; the parameters follow.
+
+        Raises:
+            ValueError: it is the state of other parameters.
+        """
+        if state["master"].shape != self._master.shape:
+            raise ValueError("the state belongs to another adapter")
+        self._master.copy_(state["master"])
+        self._compute.copy_(self._master)
+        moments = {name: state[name].to(self._master.device, copy=True) for name in _MOMENTS if name in state}
+        if moments:
+            self._optimizer.state[self._master] = {
+                "step": torch.tensor(float(steps), device=self._master.device),
+                **moments,
+            }
+        self.steps = steps
 
     def release(self) -> None:
         """Let go of the gradients, for a model that only answers from now on."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lift.chat_format import ChatFormat
@@ -11,8 +11,10 @@ from lift.errors import TrainingError
 from lift.progress import REPORT_SECONDS
 from lift.recipe import Recipe
 from lift.tasks import Task
-from lift.training.encoding import EncodedTask, encode_task
+from lift.training.checkpoint import Checkpoint, CheckpointFolder
+from lift.training.encoding import encode_task
 from lift.training.schedule import Schedule
+from lift.training.shelf import TaskShelf
 from lift.training.trainer import Trainer
 from lift.turns import Turns
 
@@ -45,10 +47,13 @@ class TrainingRun:
         max_tokens: the model's context window; longer tasks are left out and counted.
         expected_tasks: how many tasks to reckon with while they still arrive.
         turns: where other threads compute with the model as well.
+        checkpoints: where the run's state is kept while it goes on, and found again by the next run.
+        identity: what a checkpoint must belong to.
 
     Attributes:
         tasks: tasks that have arrived.
         all_in: whether these are all.
+        resumed_at: steps that an earlier run did; 0 without a checkpoint.
         seconds: time spent in optimizer steps.
     """
 
@@ -62,27 +67,39 @@ class TrainingRun:
         max_tokens: int,
         expected_tasks: int,
         turns: Turns | None = None,
+        checkpoints: CheckpointFolder | None = None,
+        identity: Mapping[str, Any] | None = None,
     ) -> None:
         self._format = chat_format
         self._source = source
         self._max_tokens = max_tokens
         self._trainer = Trainer(adapted, recipe, turns)
-        self._encoded: list[EncodedTask] = []
+        self._encoded = TaskShelf()
         self._too_long = 0
         self._losses: list[float] = []
         self._reported = 0.0
         self._expected_tasks = expected_tasks
         self.all_in = False
         self.seconds = 0.0
-        self._take(timeout=None)
-        self._epochs = recipe.epochs
+        while self._take(timeout=None):
+            pass
+        self._recipe = recipe
+        self._checkpoints = checkpoints
+        self._saved = time.monotonic()
         expected = len(self._encoded) if self.all_in else expected_tasks
+        found = checkpoints.read(identity or {}, adapted.device) if checkpoints else None
+        self._log = found or Checkpoint(
+            identity or {}, max(1, min(recipe.tasks_per_step, expected * recipe.epochs // recipe.min_steps))
+        )
         self._schedule = Schedule(
             epochs=recipe.epochs,
-            tasks_per_step=max(1, min(recipe.tasks_per_step, expected * recipe.epochs // recipe.min_steps)),
+            tasks_per_step=self._log.tasks_per_step,
             seed=recipe.seed,
             decay_share=recipe.decay_share,
         )
+        self.resumed_at = self._log.steps
+        if found:
+            self._go_on(found)
 
     @property
     def tasks(self) -> int:
@@ -97,7 +114,7 @@ class TrainingRun:
     def visits_total(self) -> int:
         """Visits in the end; an estimate until all tasks are in."""
         tasks = self.tasks if self.all_in else max(self.tasks, self._expected_tasks)
-        return tasks * self._epochs
+        return tasks * self._recipe.epochs
 
     @property
     def seconds_left(self) -> float | None:
@@ -130,14 +147,13 @@ class TrainingRun:
         """
         with self._trainer:
             while True:
-                self._schedule.arrive(range(self._schedule.tasks, len(self._encoded)))
-                if self.all_in:
-                    self._schedule.close()
+                self._let_in()
                 step = self._schedule.next_step()
                 if step:
                     begun = time.monotonic()
                     self._trainer.step([self._encoded[number] for number in step], lr_scale=self._schedule.lr_scale)
                     self.seconds += time.monotonic() - begun
+                    self._save_if_due()
                 elif self.all_in:
                     break
                 if time.monotonic() - self._reported > REPORT_SECONDS:
@@ -168,13 +184,55 @@ class TrainingRun:
             "last": round(sum(self._losses[-tenth:]) / tenth, 4),
         }
 
-    def _take(self, timeout: float | None) -> None:
-        """Encode what has arrived."""
+    def _let_in(self) -> None:
+        """Tell the schedule what has arrived, and the log, from which a resumed run replays it."""
+        arrived = len(self._encoded)
+        if arrived > self._schedule.tasks:
+            self._schedule.arrive(range(self._schedule.tasks, arrived))
+            self._log.arrivals.append((self.steps, arrived))
+        if self.all_in and self._log.closed_before is None:
+            self._schedule.close()
+            self._log.closed_before = self.steps
+
+    def _go_on(self, found: Checkpoint) -> None:
+        """Deal the steps that were done once more, without training, and take over what they made."""
+        needed = found.arrivals[-1][1] if found.arrivals else 0
+        while not self.all_in and len(self._encoded) < needed:
+            self._take(timeout=REPORT_SECONDS)
+        arrivals = iter([*found.arrivals, (found.steps + 1, 0)])
+        step, tasks = next(arrivals)
+        for done in range(found.steps + 1):
+            while step == done and step <= found.steps:
+                self._schedule.arrive(range(self._schedule.tasks, tasks))
+                step, tasks = next(arrivals)
+            if found.closed_before == done:
+                self._schedule.close()
+            if done < found.steps:
+                self._schedule.next_step()
+        self._trainer.restore(found.tensors, steps=found.steps, tokens=found.tokens)
+        self.seconds, self._losses = found.seconds, list(found.losses)
+
+    def _save_if_due(self) -> None:
+        every = self._recipe.checkpoint_seconds
+        if not self._checkpoints or not every or time.monotonic() - self._saved < every:
+            return
+        self._losses += self._trainer.take_losses()
+        log = self._log
+        log.steps, log.tokens, log.seconds, log.losses = self.steps, self._trainer.tokens, self.seconds, self._losses
+        log.tensors = self._trainer.state()
+        self._checkpoints.write(log)
+        self._saved = time.monotonic()
+
+    def _take(self, timeout: float | None) -> bool:
+        """Encode what has arrived; whether anything has."""
         try:
-            for task in self._source.take(timeout):
+            arrived = self._source.take(timeout)
+            for task in arrived:
                 try:
                     self._encoded.append(encode_task(task, self._format, self._max_tokens))
                 except TrainingError:
                     self._too_long += 1
+            return bool(arrived)
         except EOFError:
             self.all_in = True
+            return False

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import torch
 from accelerate import Accelerator
 from transformers import PreTrainedModel
 
-from lift.errors import TrainingError
+from lift.errors import LiftWarning, TrainingError
 from lift.recipe import Recipe
 from lift.training.attention import use_packed_attention
 from lift.training.encoding import EncodedTask
-from lift.training.objective import label_loss, label_weights
+from lift.training.fitness import why_not_packs
+from lift.training.objective import pack_loss
 from lift.training.optimizer import MasterAdamW
-from lift.training.packing import Pack, pack_tasks
+from lift.training.packing import pack_tasks
+from lift.training.padding import padded_batches, padded_loss
 from lift.training.trunk import FrozenTrunk
 from lift.turns import Turns
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
-__all__ = ["Trainer", "pack_loss"]
+__all__ = ["Trainer"]
 
 
 class Trainer:
@@ -50,6 +53,12 @@ class Trainer:
         self._adapted = adapted
         self._accelerator = Accelerator(cpu=self._device.type == "cpu")
         self._network = self._accelerator.prepare_model(adapted, device_placement=False)
+        with self._turns.turn():
+            self._unfit = why_not_packs(adapted)
+        if self._unfit:
+            family = adapted.config.model_type
+            message = f"{family} is trained on padded batches, which takes longer: packs do not fit it, {self._unfit}"
+            warnings.warn(message, LiftWarning, stacklevel=3)
         self._optimizer = MasterAdamW(
             [parameter for parameter in adapted.parameters() if parameter.requires_grad],
             lr=recipe.lr,
@@ -57,7 +66,7 @@ class Trainer:
             weight_decay=recipe.weight_decay,
             max_grad_norm=recipe.max_grad_norm,
         )
-        self._trunk = FrozenTrunk.of(cast(PreTrainedModel, adapted.get_base_model()))
+        self._trunk = None if self._unfit else FrozenTrunk.of(cast(PreTrainedModel, adapted.get_base_model()))
         self._losses: list[torch.Tensor] = []
         self._stack = ExitStack()
         self.tokens = 0
@@ -66,10 +75,21 @@ class Trainer:
     def steps(self) -> int:
         return self._optimizer.steps
 
+    def state(self) -> dict[str, torch.Tensor]:
+        """The optimizer's tensors, for a checkpoint."""
+        return self._optimizer.state()
+
+    def restore(self, state: Mapping[str, torch.Tensor], *, steps: int, tokens: int) -> None:
+        """Go on where a checkpoint stopped."""
+        with self._turns.turn():
+            self._optimizer.restore(state, steps)
+        self.tokens = tokens
+
     def __enter__(self) -> Self:
         base = cast(PreTrainedModel, self._adapted.get_base_model())
         with self._turns.turn():
-            self._stack.enter_context(use_packed_attention(base))
+            if not self._unfit:
+                self._stack.enter_context(use_packed_attention(base))
             self._adapted.train()
             if self._recipe.activation_checkpointing:
                 base.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
@@ -99,19 +119,26 @@ class Trainer:
         self.tokens += sum(map(len, tasks))
 
     def _step(self, tasks: Sequence[EncodedTask], lr_scale: float) -> torch.Tensor:
-        step_labels = sum(len(task.answer_ids) for task in tasks)
         loss = torch.zeros((), device=self._device)
-        for pack in pack_tasks(tasks, self._recipe.pack_tokens):
-            with self._trunk.replaced_by(self._trunk.states(pack)) if self._trunk else nullcontext():
-                loss_of_pack = pack_loss(
-                    self._network, pack, self._recipe.loss_norm, step_tasks=len(tasks), step_labels=step_labels
-                )
+        for part in self._losses_of_parts(tasks):
             # Data-parallel training averages gradients over processes; each weight is of the whole step.
-            self._accelerator.backward(loss_of_pack * self._accelerator.num_processes)
+            self._accelerator.backward(part * self._accelerator.num_processes)
             self._optimizer.gather()
-            loss += loss_of_pack.detach()
+            loss += part.detach()
         self._optimizer.step(lr_scale)
         return loss
+
+    def _losses_of_parts(self, tasks: Sequence[EncodedTask]) -> Iterator[torch.Tensor]:
+        """What each pack, or each padded batch, adds to the step's loss."""
+        norm, step_labels = self._recipe.loss_norm, sum(len(task.answer_ids) for task in tasks)
+        if self._unfit:
+            for batch in padded_batches(tasks, self._recipe.pack_tokens):
+                yield padded_loss(self._network, batch, norm, step_tasks=len(tasks), step_labels=step_labels)
+            return
+        for pack in pack_tasks(tasks, self._recipe.pack_tokens):
+            with self._trunk.replaced_by(self._trunk.states(pack)) if self._trunk else nullcontext():
+                loss = pack_loss(self._network, pack, norm, step_tasks=len(tasks), step_labels=step_labels)
+            yield loss
 
     def take_losses(self) -> list[float]:
         """The losses of the steps since the last call; it waits for the device.
@@ -127,25 +154,3 @@ class Trainer:
                 "or --dtype float32"
             )
         return losses
-
-
-def pack_loss(
-    network: torch.nn.Module, pack: Pack, loss_norm: Literal["token", "task"], *, step_tasks: int, step_labels: int
-) -> torch.Tensor:
-    """What `pack` adds to the loss of a step of `step_tasks` tasks with `step_labels` labels.
-
-    Args:
-        network: the model with its adapter, switched to packed attention.
-    """
-    device = next(network.parameters()).device
-    batch = pack.tensors(device)
-    weights = label_weights(pack.tasks, loss_norm, step_tasks=step_tasks, step_labels=step_labels)
-    logits = network(
-        input_ids=batch.input_ids,
-        position_ids=batch.position_ids,
-        logits_to_keep=batch.label_positions,
-        pack_layout=batch.layout,
-        use_cache=False,
-    ).logits[0]
-    dtype = torch.promote_types(logits.dtype, torch.float32)
-    return label_loss(logits, batch.labels, torch.tensor(weights, dtype=dtype, device=device))

@@ -1,0 +1,224 @@
+"""lift's trainer against the usual way, on the demo's tasks: seconds a pass, tokens/s, memory, accuracy.
+
+    python benchmarks/training.py --rank 32 --tasks-per-step 4 --tasks-per-step 16
+    python benchmarks/training.py --rank 32 --accuracy 4 --tasks-per-step 16
+
+The usual way is `transformers.Trainer`: padded batches of 4, the same dtype, the same LoRA on all layers, the same
+tasks. Every variant runs in a process of its own, one after the other. Without --accuracy each trains on a sample of
+`--steps` batches after a warm-up and seconds a pass are reckoned from the rate; with it, each trains so many passes
+and answers the 31 evaluation questions. `--share` adds variants of lift that train the top share of the layers only.
+The floor is the time of the matrix products alone, as many and as large as one pass of lift needs.
+"""
+
+import argparse
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "picardo"
+TITLE = "José Luis Picardo"
+USUAL_BATCH = 4
+
+
+def prepare(arguments: argparse.Namespace) -> Any:
+    """The recipe, the base model and the encoded tasks."""
+    from lift.model import load_base_model
+    from lift.recipe import load_recipe
+    from lift.tasks import Task
+    from lift.training.encoding import encode_task
+
+    knobs = {"rank": arguments.rank, "alpha": 2 * arguments.rank, "trained_share": 1.0}
+    recipe = load_recipe("cpu", [*(f"{k}={v}" for k, v in knobs.items()), *arguments.settings])
+    base = load_base_model()
+    chat_format = base.chat_format(recipe.prompt_template, TITLE)
+    records = [json.loads(line) for line in (EXAMPLE / "tasks.jsonl").read_text(encoding="utf-8").splitlines()]
+    pairs = [pair for record in records for pair in record["tasks"]]
+    tasks = [
+        encode_task(Task(str(n), pair["question"], pair["answer"]), chat_format, base.context_tokens)
+        for n, pair in enumerate(pairs)
+    ]
+    return recipe, base, tasks
+
+
+def accuracy(base: Any, adapted: Any, recipe: Any) -> dict[str, int]:
+    from lift.adapter import Manifest
+    from lift.chat import LiftedModel
+    from lift.evaluation.scores import keyword_match
+
+    manifest = Manifest({"title": TITLE}, {}, recipe.to_dict(), "", {}, {}, {})
+    lines = (EXAMPLE / "eval.jsonl").read_text(encoding="utf-8").splitlines()
+    questions = [json.loads(line) for line in lines]
+    answers = LiftedModel(base, adapted, manifest).ask_many([q["question"] for q in questions], max_new_tokens=64)
+    right = sum(keyword_match(answer, q["keywords"]) for answer, q in zip(answers, questions, strict=True))
+    return {"right": right, "questions": len(questions)}
+
+
+def usual(arguments: argparse.Namespace) -> dict[str, Any]:
+    """`transformers.Trainer` as its documentation shows it."""
+    import torch
+    from transformers import Trainer, TrainingArguments
+
+    from lift.model import attach_adapter
+
+    recipe, base, tasks = prepare(arguments)
+    adapted = attach_adapter(base, recipe)
+
+    def collate(batch: list[Any]) -> dict[str, torch.Tensor]:
+        longest = max(map(len, batch))
+        pad = base.tokenizer.pad_token_id
+        return {
+            "input_ids": torch.tensor([[*t.ids, *[pad] * (longest - len(t))] for t in batch]),
+            "attention_mask": torch.tensor([[1] * len(t) + [0] * (longest - len(t)) for t in batch]),
+            "labels": torch.tensor(
+                [[-100] * len(t.prompt_ids) + list(t.answer_ids) + [-100] * (longest - len(t)) for t in batch]
+            ),
+        }
+
+    passes = arguments.accuracy
+    sample = tasks if passes else random.Random(0).sample(tasks, USUAL_BATCH * (arguments.steps + 1))
+
+    def train(data: list[Any], epochs: int, scratch: str) -> float:
+        settings = TrainingArguments(
+            scratch,
+            per_device_train_batch_size=USUAL_BATCH,
+            num_train_epochs=epochs,
+            learning_rate=arguments.usual_lr,
+            lr_scheduler_type="linear",
+            warmup_steps=10,
+            use_cpu=True,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            remove_unused_columns=False,
+            logging_strategy="no",
+            seed=arguments.seed,
+        )
+        trainer = Trainer(adapted, settings, data_collator=collate, train_dataset=data)
+        started = time.monotonic()
+        trainer.train()
+        return time.monotonic() - started
+
+    with tempfile.TemporaryDirectory() as scratch:
+        if not passes:
+            train(sample[:USUAL_BATCH], 1, scratch)  # the first one warms up
+            sample = sample[USUAL_BATCH:]
+        seconds = train(sample, passes or 1, scratch)
+    rate = sum(map(len, sample)) * (passes or 1) / seconds
+    adapted.eval()
+    return report(tasks, rate, seconds) | (accuracy(base, adapted, recipe) if passes else {})
+
+
+def ours(arguments: argparse.Namespace) -> dict[str, Any]:
+    from lift.model import attach_adapter
+    from lift.training.schedule import Schedule
+    from lift.training.trainer import Trainer
+
+    recipe, base, tasks = prepare(arguments)
+    size, passes = recipe.tasks_per_step, arguments.accuracy
+    schedule = Schedule(
+        epochs=passes or 1, tasks_per_step=size, seed=arguments.seed, decay_share=recipe.decay_share if passes else 0
+    )
+    schedule.arrive(range(len(tasks)))
+    schedule.close()
+    adapted = attach_adapter(base, recipe.replace(seed=arguments.seed))
+    with Trainer(adapted, recipe) as trainer:
+        if not passes:
+            trainer.step([tasks[n] for n in schedule.next_step()])
+        tokens, started = trainer.tokens, time.monotonic()
+        limit = None if passes else max(4, arguments.steps * USUAL_BATCH // size)
+        while (step := schedule.next_step()) and (limit is None or trainer.steps <= limit):
+            trainer.step([tasks[n] for n in step], lr_scale=schedule.lr_scale)
+        trainer.take_losses()
+        seconds = time.monotonic() - started
+    rate = (trainer.tokens - tokens) / seconds
+    adapted.eval()
+    return report(tasks, rate, seconds) | (accuracy(base, adapted, recipe) if passes else {})
+
+
+def floor(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The matrix products of one pass alone: forward, and backward through activations, of every linear layer.
+
+    Over the tokens that packs hold (the shared prefix once), and the output layer at label positions only.
+    """
+    import torch
+
+    from lift.training.packing import pack_tasks
+
+    recipe, base, tasks = prepare(arguments)
+    packs = pack_tasks(tasks, recipe.pack_tokens)
+    rows = round(sum(pack.n_tokens for pack in packs) / len(packs))
+    labels = round(sum(len(task.answer_ids) for task in tasks) / len(packs))
+    shapes = [
+        (rows, module.in_features, module.out_features)
+        for name, module in base.network.named_modules()
+        if isinstance(module, torch.nn.Linear) and "lm_head" not in name
+    ]
+    head = base.network.get_output_embeddings()
+    shapes.append((labels, head.in_features, head.out_features))
+    weights = {(i, o): torch.randn(o, i, dtype=base.dtype) for _, i, o in shapes}
+    seconds = 0.0
+    for repeat in range(4):
+        started = time.monotonic()
+        for n, i, o in shapes:
+            x, w = torch.ones(n, i, dtype=base.dtype), weights[i, o]
+            (x @ w.T) @ w
+        if repeat:  # the first one warms up
+            seconds += (time.monotonic() - started) / 3
+    rate = sum(map(len, tasks)) / (seconds * len(packs))
+    return report(tasks, rate, seconds * len(packs))
+
+
+def report(tasks: list[Any], rate: float, seconds: float) -> dict[str, Any]:
+    return {
+        "seconds_a_pass": round(sum(map(len, tasks)) / rate, 1),
+        "tokens_per_second": round(rate, 1),
+        "measured_seconds": round(seconds, 1),
+        "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, 2),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rank", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=24, help="batches of 4 in the sample")
+    parser.add_argument("--tasks-per-step", type=int, action="append", default=[])
+    parser.add_argument("--share", type=float, action="append", default=[], help="more variants: trained_share")
+    parser.add_argument("--accuracy", type=int, default=0, metavar="PASSES")
+    parser.add_argument("--usual-lr", type=float, default=5e-4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--skip-usual", action="store_true")
+    parser.add_argument("--child", choices=["usual", "ours", "floor"], help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        print(json.dumps({"usual": usual, "ours": ours, "floor": floor}[arguments.child](arguments)))
+        return
+    variants = [] if arguments.skip_usual else [("usual", "usual", [f"tasks_per_step={USUAL_BATCH}"])]
+    for size in arguments.tasks_per_step or [16]:
+        variants.append((f"lift, {size} tasks a step", "ours", [f"tasks_per_step={size}"]))
+        variants += [
+            (f"lift, {size} tasks a step, top {share:g} of the layers", "ours",
+             [f"tasks_per_step={size}", f"trained_share={share}"])
+            for share in arguments.share
+        ]  # fmt: skip
+    if not arguments.accuracy:
+        variants.append(("floor: matrix products", "floor", []))
+    shared = ["--rank", arguments.rank, "--steps", arguments.steps, "--accuracy", arguments.accuracy]
+    shared += ["--usual-lr", arguments.usual_lr, "--seed", arguments.seed]
+    for name, child, settings in variants:
+        command = [sys.executable, __file__, "--child", child, *map(str, shared)]
+        for setting in [*settings, *arguments.settings]:
+            command += ["--set", setting]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        result = json.loads(done.stdout.splitlines()[-1])  # transformers' Trainer prints, too
+        print(json.dumps({"variant": name, "rank": arguments.rank, **result}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
