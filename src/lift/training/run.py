@@ -53,7 +53,6 @@ class TrainingRun:
     Attributes:
         tasks: tasks that have arrived.
         all_in: whether these are all.
-        resumed_at: steps that an earlier run did; 0 without a checkpoint.
         seconds: time spent in optimizer steps.
     """
 
@@ -97,9 +96,7 @@ class TrainingRun:
             seed=recipe.seed,
             decay_share=recipe.decay_share,
         )
-        self.resumed_at = self._log.steps
-        if found:
-            self._go_on(found)
+        self._found = found
 
     @property
     def tasks(self) -> int:
@@ -146,6 +143,8 @@ class TrainingRun:
             LiftError: what `source` raises.
         """
         with self._trainer:
+            if self._found:
+                self._go_on(self._found)
             while True:
                 self._let_in()
                 step = self._schedule.next_step()
@@ -195,20 +194,20 @@ class TrainingRun:
             self._log.closed_before = self.steps
 
     def _go_on(self, found: Checkpoint) -> None:
-        """Deal the steps that were done once more, without training, and take over what they made."""
-        needed = found.arrivals[-1][1] if found.arrivals else 0
-        while not self.all_in and len(self._encoded) < needed:
+        """Deal the steps that were done once more, without training, and take over what they made.
+
+        The trunk sees every step again, in the same packs: its states depend on them by a rounding.
+        """
+        arrived = dict(found.arrivals)
+        while not self.all_in and len(self._encoded) < max(arrived.values()):
             self._take(timeout=REPORT_SECONDS)
-        arrivals = iter([*found.arrivals, (found.steps + 1, 0)])
-        step, tasks = next(arrivals)
         for done in range(found.steps + 1):
-            while step == done and step <= found.steps:
-                self._schedule.arrive(range(self._schedule.tasks, tasks))
-                step, tasks = next(arrivals)
+            if done in arrived:
+                self._schedule.arrive(range(self._schedule.tasks, arrived[done]))
             if found.closed_before == done:
                 self._schedule.close()
             if done < found.steps:
-                self._schedule.next_step()
+                self._trainer.see(self._encoded[number] for number in self._schedule.next_step())
         self._trainer.restore(found.tensors, steps=found.steps, tokens=found.tokens)
         self.seconds, self._losses = found.seconds, list(found.losses)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
@@ -78,6 +78,13 @@ class Trainer:
     def state(self) -> dict[str, torch.Tensor]:
         """The optimizer's tensors, for a checkpoint."""
         return self._optimizer.state()
+
+    def see(self, tasks: Iterable[EncodedTask]) -> None:
+        """What a step on `tasks` leaves in memory, without the step."""
+        if self._trunk:
+            with self._turns.turn():
+                for pack in pack_tasks(list(tasks), self._recipe.pack_tokens):
+                    self._trunk.states(pack)
 
     def restore(self, state: Mapping[str, torch.Tensor], *, steps: int, tokens: int) -> None:
         """Go on where a checkpoint stopped."""
