@@ -247,3 +247,19 @@ class TestAnswers:
     def test_a_question_that_does_not_fit(self, lifted: LiftedModel) -> None:
         with pytest.raises(ModelError, match="it does not fit into the model's context window of 512"):
             lifted.ask("word " * 600)
+
+
+@pytest.mark.parametrize("kind", ["rslora", "dora"])
+def test_other_kinds_of_lora(kind: str, tiny_model: Path, short: Any, tmp_path: Path) -> None:
+    """They learn, and what is loaded answers as what was trained."""
+    recipe = {"rank": 4, "alpha": 8, "lr": 0.02, "epochs": 3, "adapter": kind}
+    lifted = lift.absorb(
+        short, model=tiny_model, generator=f"recorded:{RECORDED}", recipe=recipe, out=tmp_path / "a", dtype="float32"
+    )
+    assert lifted.manifest.losses["last"] < lifted.manifest.losses["first"]
+    config = json.loads((tmp_path / "a" / "adapter_config.json").read_text())
+    assert config["use_dora"] is (kind == "dora")
+    assert config["use_rslora"] is (kind == "rslora")
+    answers = lifted.ask_many(["Who?", "Where was Picardo born?"], max_new_tokens=12)
+    loaded = lift.load(tmp_path / "a", dtype="float32")
+    assert loaded.ask_many(["Who?", "Where was Picardo born?"], max_new_tokens=12) == answers

@@ -180,6 +180,8 @@ def attach_adapter(base: BaseModel, recipe: Recipe) -> PeftModel:
         r=recipe.rank,
         lora_alpha=recipe.alpha,  # type: ignore[arg-type]  # peft scales by a float as well
         lora_dropout=recipe.dropout,
+        use_rslora=recipe.adapter == "rslora",
+        use_dora=recipe.adapter == "dora",
         target_modules=targets if isinstance(targets, str) else list(targets),
         exclude_modules=rf".*\.layers\.({'|'.join(map(str, range(below)))})\..*" if below else None,
         revision=base.commit,

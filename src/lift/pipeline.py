@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import json
 import os
 import tempfile
 import time
@@ -23,11 +25,13 @@ from lift.synthesis.backends import Backend, open_backend
 from lift.synthesis.estimate import Estimate, estimate_cost
 from lift.synthesis.producer import TaskProducer
 from lift.tasks import TaskStore, answered_requests
+from lift.training.budget import fit_recipe, measure_speed
 from lift.training.checkpoint import CheckpointFolder
 from lift.training.run import TrainingRun
 
-__all__ = ["absorb", "estimate", "write_tasks"]
+__all__ = ["absorb", "estimate", "fit_to_budget", "write_tasks"]
 
+BUDGET_FILE: Final = "budget.json"
 CHECKPOINT_FOLDER: Final = "checkpoint"
 # Knobs that may change between a run and the one that goes on with it.
 _NOT_OF_TRAINING: Final = frozenset(
@@ -150,6 +154,7 @@ def absorb(
             )
             if out is not None:
                 manifest = save_adapter(adapted, manifest, folder)
+                (folder / BUDGET_FILE).unlink(missing_ok=True)
             if checkpoints:
                 checkpoints.remove()
         except BaseException:
@@ -216,6 +221,42 @@ def estimate(
     document, backend = _opened(document, title, generator, None)
     answered = answered_requests(Path(store)) if store else ()
     return estimate_cost(document, backend, load_recipe(recipe), answered)
+
+
+def fit_to_budget(
+    document: Document,
+    seconds: float,
+    *,
+    base: BaseModel,
+    generator: str | Backend,
+    recipe: Recipe,
+    out: Path,
+) -> Recipe:
+    """`recipe` with so many passes and tasks per segment that training on `document` ends in about `seconds`.
+
+    The choice is kept in `out` while the run goes on: the same call after an interruption gives the same recipe.
+
+    Raises:
+        RecipeError: the budget is too small for one task a segment.
+    """
+    kept = out / BUDGET_FILE
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        choice = json.loads(kept.read_text(encoding="utf-8"))
+        if choice.pop("document") == document.sha256 and choice.pop("budget") == seconds:
+            return recipe.replace(**choice)
+    backend = generator if isinstance(generator, Backend) else open_backend(generator)
+    segments = backend.segments(document, recipe)
+    adapted = attach_adapter(base, recipe)
+    try:
+        chat_format = base.chat_format(recipe.prompt_template, document.title)
+        speed = measure_speed(adapted, recipe, chat_format, segments, base.context_tokens)
+    finally:
+        adapted.unload()
+    fitted = fit_recipe(speed, len(segments), seconds, recipe)
+    out.mkdir(parents=True, exist_ok=True)
+    choice = {"epochs": fitted.epochs, "tasks_per_segment": fitted.tasks_per_segment}
+    kept.write_text(json.dumps({"document": document.sha256, "budget": seconds, **choice}), encoding="utf-8")
+    return fitted
 
 
 def _loaded(model: str | os.PathLike[str] | BaseModel | None, device: str, dtype: str) -> BaseModel:

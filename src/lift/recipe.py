@@ -99,6 +99,10 @@ class Recipe:
     ] = PAPER_PROMPT
 
     # The adapter.
+    adapter: Annotated[
+        Literal["lora", "rslora", "dora"],
+        Field(description="lora; rslora scales by alpha / sqrt(rank); dora learns magnitudes apart (slower, no vLLM)."),
+    ] = "lora"
     rank: Annotated[int, Field(ge=1, description="LoRA rank.")] = 128
     alpha: Annotated[float, Field(gt=0, description="LoRA alpha; the update is scaled by alpha / rank.")] = 256
     target_modules: Annotated[

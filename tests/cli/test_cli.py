@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -285,3 +286,51 @@ def test_where_several_documents_go(
     done = here("absorb", document, document, *words, "--generator", "recorded:x")
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
+
+
+def test_several_documents_go_on_where_they_stopped(
+    adapter: Path, document: Path, tiny_model: Path, tmp_path: Path, here: Here
+) -> None:
+    """What is finished is left as it is."""
+    folder = tmp_path / "adapters" / document.stem
+    shutil.copytree(adapter, folder)
+    before = (folder / "lift.json").read_bytes()
+    done = here("absorb", document, "--out-dir", tmp_path / "adapters", "--generator", f"recorded:{RECORDED}")
+    assert done.returncode == 0
+    assert "is finished; it is left as it is" in " ".join(done.stderr.split())
+    assert (folder / "lift.json").read_bytes() == before
+
+
+def test_a_budget_is_kept_and_said(tiny_model: Path, document: Path, tmp_path: Path, here: Here) -> None:
+    command = [
+        "absorb", document, "--out", tmp_path / "a", "--model", tiny_model, "--generator", f"recorded:{RECORDED}",
+        "--recipe", "cpu", "--set", "rank=4", "--set", "epochs=400", "--json", "--budget",
+    ]  # fmt: skip
+    done = here(*command, "8s")
+    assert done.returncode == 0, done.stderr
+    assert "8 s of training:" in done.stderr
+    manifest = json.loads(done.stdout)
+    assert 2 <= manifest["recipe"]["epochs"] < 400
+    assert manifest["seconds"]["training"] < 12
+    assert not (tmp_path / "a" / "budget.json").exists()
+    done = here(*command, "soon", "--overwrite")
+    assert done.returncode == 2
+    assert "write 90s, 5m or 1h" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("knobs", "message"),
+    [
+        (["rank=4"], "--max-lora-rank 8"),
+        (["rank=4", "adapter=dora"], "takes no DoRA: lift merge"),
+        (["rank=4", "adapter=rslora"], "--max-lora-rank 8"),
+    ],
+)
+def test_info_says_which_engines_load_it(
+    knobs: list[str], message: str, tiny_model: Path, document: Path, tmp_path: Path, here: Here
+) -> None:
+    settings = [word for knob in [*knobs, "epochs=1"] for word in ("--set", knob)]
+    generator = ["--generator", f"recorded:{RECORDED}"]
+    done = here("absorb", document, "--out", tmp_path / "a", "--model", tiny_model, *generator, *settings)
+    assert done.returncode == 0, done.stderr
+    assert message in here("info", tmp_path / "a").stdout

@@ -185,10 +185,10 @@ def test_killed_while_it_trains_it_ends_with_the_same_adapter(tiny_model: Path, 
     """kill -9, then the same command; and an unbroken run for comparison."""
 
     document = tmp_path / "picardo.txt"
-    document.write_text((EXAMPLE / "picardo.txt").read_text(encoding="utf-8")[:3000], encoding="utf-8")
+    document.write_text((EXAMPLE / "picardo.txt").read_text(encoding="utf-8")[:1500], encoding="utf-8")
 
     def command(out: Path) -> list[str]:
-        settings = {**KNOBS, "epochs": 6, "checkpoint_seconds": 0.2}
+        settings = {**KNOBS, "epochs": 6, "checkpoint_seconds": 0.1}
         return [
             sys.executable, "-m", "lift", "absorb", str(document), "--out", str(out), "--json",
             "--generator", f"recorded:{RECORDED}", "--model", str(tiny_model), "--recipe", "cpu",
@@ -199,7 +199,7 @@ def test_killed_while_it_trains_it_ends_with_the_same_adapter(tiny_model: Path, 
     process = subprocess.Popen(command(tmp_path / "killed"), env=environment, stdout=subprocess.DEVNULL)
     state = tmp_path / "killed" / "checkpoint" / "checkpoint.json"
     deadline = time.monotonic() + 120
-    while not state.exists() or json.loads(state.read_text())["steps"] < 10:
+    while not state.exists() or json.loads(state.read_text())["steps"] < 5:
         assert time.monotonic() < deadline
         assert process.poll() is None
         time.sleep(0.01)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,8 +15,13 @@ from lift.cli.console import fail, note, progress_display, resumable, show_estim
 from lift.errors import LiftError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lift.adapter import Manifest
+    from lift.chat import LiftedModel
+    from lift.document import Document
     from lift.model import BaseModel
+    from lift.recipe import Recipe
 
 __all__ = ["absorb"]
 
@@ -46,6 +52,14 @@ def absorb(
     dtype: options.Dtype = "auto",
     max_requests: options.MaxRequests = None,
     max_tokens: options.MaxTokens = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Train for about so long (90s, 5m, 1h): passes and tasks per segment are chosen to fit, never more "
+            "than the recipe's. The model is loaded and a few steps are timed first.",
+        ),
+    ] = None,
     dry_run: options.DryRun = False,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
@@ -59,6 +73,7 @@ def absorb(
 
     lift absorb a.md b.md c.md --model Qwen/Qwen3-4B --generator http://localhost:8001/v1 --out-dir adapters
     """
+    allowed = None if budget is None else _seconds(budget)
     folders = _folders(documents, out, out_dir)
     if generator is None:
         raise typer.BadParameter(
@@ -67,47 +82,44 @@ def absorb(
         )
     if title is not None and len(documents) > 1:
         raise typer.BadParameter("one title does not fit several documents", param_hint="--title")
-    from lift.adapter import TASKS_FILE, check_output_folder
+    from lift.adapter import MANIFEST_FILE, TASKS_FILE, check_output_folder
     from lift.recipe import default_recipe, load_recipe
 
     # What can be wrong is said before torch is loaded.
-    for folder in folders:
-        check_output_folder(folder, overwrite=overwrite)
+    targets = dict(zip(documents, folders, strict=True))
+    for document, folder in list(targets.items()):
+        if out_dir is not None and (folder / MANIFEST_FILE).exists() and not overwrite:
+            note(f"{folder} is finished; it is left as it is")
+            del targets[document]
+        else:
+            check_output_folder(folder, overwrite=overwrite)
     chosen = load_recipe(recipe or default_recipe(model), settings or [])
     flags = {"seed": seed, "max_requests": max_requests, "max_tokens": max_tokens}
     chosen = chosen.replace(**{knob: value for knob, value in flags.items() if value is not None})
 
     from lift.document import read_document
 
-    texts = [read_document(document, title) for document in documents]
+    texts = {folder: read_document(document, title) for document, folder in targets.items()}
 
     if dry_run:
         from lift.pipeline import estimate
 
-        for text, folder in zip(texts, folders, strict=True):
+        for folder, text in texts.items():
             cost = estimate(text, generator=generator, recipe=chosen, store=folder / TASKS_FILE)
             show_estimate(cost, as_json=as_json)
         return
 
-    from lift.pipeline import absorb as run
-
+    common = {"generator": generator, "generator_model": generator_model, "overwrite": overwrite}
     base: str | BaseModel | None = model
     failed = 0
-    for text, folder in zip(texts, folders, strict=True):
+    for folder, text in texts.items():
         try:
-            with resumable(folder), progress_display(quiet=as_json) as show:
-                lifted = run(
-                    text,
-                    model=base,
-                    generator=generator,
-                    generator_model=generator_model,
-                    recipe=chosen,
-                    out=folder,
-                    overwrite=overwrite,
-                    device=device,
-                    dtype=dtype,
-                    on_progress=show,
-                )
+            if allowed is not None:
+                base = _load(base, device, dtype)
+            fitted = chosen if allowed is None else _fitted(text, allowed, base, generator, chosen, folder)
+            lifted = _absorb_one(
+                text, folder, base, fitted, quiet=as_json, options={**common, "device": device, "dtype": dtype}
+            )
         except LiftError as error:
             if len(documents) == 1:
                 raise
@@ -124,6 +136,47 @@ def absorb(
         lifted.close()
     if failed:
         raise LiftError(f"{failed} of {len(documents)} documents failed; the same command goes on with them")
+
+
+def _absorb_one(
+    text: Document,
+    folder: Path,
+    base: str | BaseModel | None,
+    recipe: Recipe,
+    *,
+    quiet: bool,
+    options: Mapping[str, Any],
+) -> LiftedModel:
+    from lift.pipeline import absorb as run
+
+    with resumable(folder), progress_display(quiet=quiet) as show:
+        return run(text, model=base, recipe=recipe, out=folder, on_progress=show, **options)
+
+
+def _load(base: str | BaseModel | None, device: str, dtype: str) -> BaseModel:
+    from lift.model import BaseModel, load_base_model
+
+    return base if isinstance(base, BaseModel) else load_base_model(base, device=device, dtype=dtype)
+
+
+def _fitted(text: Document, seconds: float, base: Any, generator: str, recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe for a time budget; what it came to is said."""
+    from lift.pipeline import fit_to_budget
+
+    fitted = fit_to_budget(text, seconds, base=base, generator=generator, recipe=recipe, out=folder)
+    note(
+        f"{seconds:g} s of training: {fitted.epochs} of {recipe.epochs} passes, {fitted.tasks_per_segment} of "
+        f"{recipe.tasks_per_segment} tasks per segment"
+    )
+    return fitted
+
+
+def _seconds(budget: str) -> float:
+    """The seconds of `90s`, `5m`, `1.5h` or a plain number of seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", budget.strip())
+    if not match or not float(match[1]):
+        raise typer.BadParameter(f"{budget!r} is no time; write 90s, 5m or 1h", param_hint="--budget")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
 
 
 def _folders(documents: list[Path], out: Path | None, out_dir: Path | None) -> list[Path]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from lift.cli import options
+
+if TYPE_CHECKING:
+    from lift.adapter import Manifest
 
 __all__ = ["info"]
 
@@ -26,16 +31,34 @@ def info(folder: options.Folder, as_json: options.Json = False) -> None:
         "document": f"{document['title']} ({document['characters']:,} characters)",
         "base model": f"{base['id']}{commit}",
         "generator": manifest.generator,
-        "adapter": f"LoRA rank {recipe['rank']}, alpha {recipe['alpha']:g}, {recipe['target_modules']}",
+        "adapter": f"{recipe['adapter']}, rank {recipe['rank']}, alpha {recipe['alpha']:g}, "
+        f"{recipe['target_modules']}, top {recipe['trained_share']:.0%} of the layers",
         "training": f"{manifest.counts['tasks']} tasks, {recipe['epochs']} visits each, "
         f"{manifest.counts['steps']} steps at lr {recipe['lr']:g}",
         "loss": f"{manifest.losses['first']:.3f} to {manifest.losses['last']:.3f}",
         "seconds": ", ".join(f"{name} {value:.1f}" for name, value in manifest.seconds.items()),
         "made with": ", ".join(f"{name} {value}" for name, value in manifest.versions.items()),
-        "vLLM": f"vllm serve {base['hub_id']} --enable-lora --max-lora-rank {recipe['rank']} "
-        f"--lora-modules NAME={folder}",
+        **engines(manifest, folder),
         "files": "whole",
     }
     width = max(map(len, lines))
     for name, value in lines.items():
         typer.echo(f"{name:<{width}}  {value}")
+
+
+# The ranks that vLLM's --max-lora-rank takes.
+_VLLM_RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+
+
+def engines(manifest: Manifest, folder: Path) -> dict[str, str]:
+    """How each engine loads the adapter, or why it cannot."""
+    base, recipe = manifest.base_model["hub_id"], manifest.recipe
+    merged = f"lift merge {folder} --out MODEL, then vllm serve MODEL"
+    limit = next((rank for rank in _VLLM_RANKS if rank >= recipe["rank"]), None)
+    if recipe["adapter"] == "dora":
+        vllm = f"takes no DoRA: {merged}"
+    elif limit is None:
+        vllm = f"takes no rank above {_VLLM_RANKS[-1]}: {merged}"
+    else:
+        vllm = f"vllm serve {base} --enable-lora --max-lora-rank {limit} --lora-modules NAME={folder}"
+    return {"vLLM": vllm, "peft": f"PeftModel.from_pretrained(model, {str(folder)!r}) on {base}"}

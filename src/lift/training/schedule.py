@@ -84,12 +84,13 @@ class Schedule:
         allowed = self._epochs if self._closed else self._epochs - 1
         ready = len(self._fresh) + sum(map(len, self._visited[1:allowed]))
         waiting = sum(visits < allowed for _, visits in self._last)
-        if ready + waiting < (1 if self._closed else self._tasks_per_step):
+        # The tasks of the step before may come at once again only where there are no others.
+        few = not self._closed and self.tasks < 2 * self._tasks_per_step
+        if ready + (waiting if few or self._closed else 0) < (1 if self._closed else self._tasks_per_step):
             return []
         step: list[tuple[int, int]] = []
         self._take(step, allowed)
-        if len(step) < self._tasks_per_step and (not step or not self._closed):
-            # Too little but the tasks of the step before.
+        if len(step) < self._tasks_per_step and (few or not step):
             self._put_back()
             self._take(step, allowed)
         self._put_back()

@@ -1,0 +1,101 @@
+"""A run that ends in time: passes and tasks per segment from the measured speed of a few steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from lift.chat_format import ChatFormat
+from lift.document import Segment
+from lift.errors import RecipeError
+from lift.recipe import Recipe
+from lift.tasks import Task
+from lift.training.encoding import encode_task
+from lift.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+__all__ = ["Speed", "fit_recipe", "measure_speed"]
+
+# Like those of strong generators: about 80 and 100 characters.
+_QUESTION_CHARS: Final = 80
+_ANSWER_CHARS: Final = 100
+# Machines are not equally fast all the time.
+_RESERVE: Final = 0.15
+_LEAST_GOOD_EPOCHS: Final = 2
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds of training a task takes, at its first visit and at every later one."""
+
+    first_visit: float
+    later_visit: float
+
+    def total(self, tasks: int, epochs: int) -> float:
+        return tasks * (self.first_visit + (epochs - 1) * self.later_visit)
+
+
+def measure_speed(
+    adapted: PeftModel, recipe: Recipe, chat_format: ChatFormat, segments: Sequence[Segment], context_tokens: int
+) -> Speed:
+    """Train a few steps on stand-ins for tasks, made of the document's own text; the adapter is spoilt by it.
+
+    Args:
+        adapted: the base model with an adapter for this alone.
+    """
+    texts = [segment.text for segment in segments]
+    batches = [
+        [
+            encode_task(
+                Task(str(n), _stretch(texts, n, _QUESTION_CHARS), _stretch(texts, n + 1, _ANSWER_CHARS)),
+                chat_format,
+                context_tokens,
+            )
+            for n in range(start, start + recipe.tasks_per_step)
+        ]
+        for start in (0, recipe.tasks_per_step)
+    ]
+    with Trainer(adapted, recipe) as trainer:
+
+        def seconds(batch: int) -> float:
+            started = time.monotonic()
+            trainer.step(batches[batch])
+            trainer.take_losses()
+            return (time.monotonic() - started) / recipe.tasks_per_step
+
+        seconds(0)  # warms up
+        later = (seconds(0) + seconds(0)) / 2
+        return Speed(first_visit=max(later, seconds(1)), later_visit=later)
+
+
+def fit_recipe(speed: Speed, n_segments: int, seconds: float, recipe: Recipe) -> Recipe:
+    """`recipe` with as many visits as `seconds` of training allow, and no more than it asks for itself.
+
+    Passes go first, down to two; then tasks per segment; the second pass last.
+
+    Raises:
+        RecipeError: not even one task a segment and one pass fit.
+    """
+    allowed = seconds * (1 - _RESERVE)
+    least = min(_LEAST_GOOD_EPOCHS, recipe.epochs)
+    for tasks in range(recipe.tasks_per_segment, 0, -1):
+        for epochs in range(recipe.epochs, least - 1, -1):
+            if speed.total(tasks * n_segments, epochs) <= allowed:
+                return recipe.replace(tasks_per_segment=tasks, epochs=epochs)
+    if speed.total(n_segments, 1) <= allowed:
+        return recipe.replace(tasks_per_segment=1, epochs=1)
+    needed = speed.total(n_segments, 1) / (1 - _RESERVE)
+    raise RecipeError(
+        f"one task for each of {n_segments} segments takes about {needed:.0f} s of training, more than the budget's "
+        f"{seconds:.0f} s; give a larger --budget, or larger segments (--set segment=paragraph)"
+    )
+
+
+def _stretch(texts: Sequence[str], number: int, characters: int) -> str:
+    """So many characters of the document, other ones for every number."""
+    text = texts[number % len(texts)]
+    return (text * (characters // max(1, len(text)) + 1))[:characters]

@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+
+import lift
+from lift.document import Document
+from lift.errors import RecipeError
+from lift.model import attach_adapter
+from lift.recipe import Recipe
+from lift.splitting import split_document
+from lift.training.budget import Speed, fit_recipe, measure_speed
+
+SPEED = Speed(first_visit=0.2, later_visit=0.1)
+RECIPE = Recipe(tasks_per_segment=10, epochs=5)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "tasks", "epochs"),
+    [
+        (10_000, 10, 5),  # more than it needs: as the recipe says
+        (500, 10, 3),  # 1,000 tasks for 425 s
+        (360, 10, 2),
+        (200, 5, 2),
+        (40, 1, 2),
+        (25, 1, 1),
+    ],
+)
+def test_passes_go_first_then_tasks_then_the_second_pass(seconds: float, tasks: int, epochs: int) -> None:
+    fitted = fit_recipe(SPEED, 100, seconds, RECIPE)
+    assert (fitted.tasks_per_segment, fitted.epochs) == (tasks, epochs)
+    assert SPEED.total(100 * tasks, epochs) <= 0.85 * seconds
+
+
+def test_a_budget_that_nothing_fits_into_says_what_would() -> None:
+    with pytest.raises(RecipeError, match=r"100 segments takes about 24 s.*larger --budget"):
+        fit_recipe(SPEED, 100, 20, RECIPE)
+
+
+def test_a_recipe_of_one_pass_keeps_it() -> None:
+    assert fit_recipe(SPEED, 100, 100, RECIPE.replace(epochs=1)).tasks_per_segment == 4
+
+
+def test_the_speed_is_measured(tiny_model: Path, picardo: Document) -> None:
+    base = lift.load_base_model(tiny_model, device="cpu", dtype="float32")
+    recipe = lift.load_recipe("cpu", {"rank": 4})
+    adapted = attach_adapter(base, recipe)
+    segments = split_document(picardo, recipe)
+    speed = measure_speed(adapted, recipe, base.chat_format(recipe.prompt_template, "T"), segments, base.context_tokens)
+    assert 0 < speed.later_visit <= speed.first_visit < 5
