@@ -419,7 +419,7 @@ def test_killed_for_real_again_and_again(picardo: Document, tmp_path: Path) -> N
     document, path = tmp_path / "d.txt", tmp_path / "t.jsonl"
     document.write_text(picardo.text[:2500], encoding="utf-8")
     kills = 0
-    with ReplayServer(RECORDED, token_seconds=0.0005) as server:
+    with ReplayServer(RECORDED, token_seconds=0.001) as server:
         while True:
             process = subprocess.Popen(
                 [sys.executable, "-c", CHILD, str(document), server.url, str(path)], stdout=subprocess.PIPE, text=True
