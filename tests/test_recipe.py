@@ -12,6 +12,7 @@ def test_the_papers_setting() -> None:
     paper = PRESETS["paper"]
     assert (paper.rank, paper.alpha, paper.lr, paper.epochs, paper.tasks_per_step) == (128, 256, 5e-5, 5, 4)
     assert (paper.tasks_per_segment, paper.segment, paper.window_chars) == (10, "sentence", 2048)
+    assert PRESETS["paper-5"] == paper.replace(tasks_per_segment=5)
     fast = PRESETS["fast"]
     assert (fast.lr, fast.epochs, fast.tasks_per_segment, fast.activation_checkpointing) == (3e-4, 1, 1, True)
 
@@ -74,7 +75,7 @@ def test_wrong_knobs_are_named(knobs: dict[str, Any], message: str) -> None:
 
 
 def test_wrong_files_and_settings(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"no recipe 'quick': give paper, fast, cpu or the path"):
+    with pytest.raises(RecipeError, match=r"no recipe 'quick': give paper, paper-5, fast, cpu or the path"):
         load_recipe("quick")
     with pytest.raises(RecipeError, match="write key=value"):
         load_recipe("cpu", ["epochs"])

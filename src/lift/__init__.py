@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lift.chat import LiftedModel, load
     from lift.document import Document, read_document
     from lift.model import BaseModel, load_base_model
-    from lift.pipeline import absorb, write_tasks
+    from lift.pipeline import absorb, task_dataset, write_tasks
     from lift.progress import Progress
     from lift.recipe import Recipe, load_recipe
     from lift.tasks import Task
@@ -35,6 +35,7 @@ __all__ = [
     "load_base_model",
     "load_recipe",
     "read_document",
+    "task_dataset",
     "write_tasks",
 ]
 
@@ -51,6 +52,7 @@ _HOMES = {
     "load_base_model": "lift.model",
     "load_recipe": "lift.recipe",
     "read_document": "lift.document",
+    "task_dataset": "lift.pipeline",
     "write_tasks": "lift.pipeline",
 }
 

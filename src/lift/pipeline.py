@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
@@ -27,9 +27,10 @@ from lift.synthesis.producer import TaskProducer
 from lift.tasks import TaskStore, answered_requests
 from lift.training.budget import fit_recipe, measure_speed
 from lift.training.checkpoint import CheckpointFolder
+from lift.training.interop import TaskDataset
 from lift.training.run import TrainingRun
 
-__all__ = ["absorb", "estimate", "fit_to_budget", "write_tasks"]
+__all__ = ["absorb", "estimate", "fit_to_budget", "task_dataset", "write_tasks"]
 
 BUDGET_FILE: Final = "budget.json"
 CHECKPOINT_FOLDER: Final = "checkpoint"
@@ -158,7 +159,7 @@ def absorb(
             if checkpoints:
                 checkpoints.remove()
         except BaseException:
-            with base.turns.turn():
+            with base.turns.turn(urgent=True):
                 adapted.unload()
             raise
         return LiftedModel(base, adapted, manifest, tasks=store.path, scratch=scratch)
@@ -203,6 +204,43 @@ def write_tasks(
                 all_in = True
             report(_generated(producer, "generating", store.n_tasks))
         return _generation_counts(producer) | {"tasks": store.n_tasks, "complete": store.complete} | backend.notes()
+
+
+@contextlib.contextmanager
+def task_dataset(
+    document: str | os.PathLike[str] | Document,
+    base: BaseModel,
+    out: str | os.PathLike[str],
+    *,
+    generator: str | Backend,
+    generator_model: str | None = None,
+    recipe: str | Path | Recipe | Mapping[str, Any] = "paper",
+    title: str | None = None,
+    overwrite: bool = False,
+) -> Iterator[TaskDataset]:
+    """The tasks of a document as a dataset for a training loop of your own, while they are being written.
+
+    `base` gives tokenizer and chat format; the recipe's knobs of generation, `epochs`, `prompt_template` and `seed`
+    count, those of training do not. Leaving the context ends generation; `out` keeps the tasks.
+
+    See `absorb` and `write_tasks` for the arguments.
+    """
+    chosen = load_recipe(recipe)
+    document, backend = _opened(document, title, generator, generator_model)
+    with (
+        open_store(Path(out), document, backend, chosen, overwrite=overwrite) as store,
+        TaskProducer(document, backend, chosen, store) as producer,
+    ):
+        if backend.needs_model:
+            backend.use_model(base)
+        yield TaskDataset(
+            producer,
+            base.chat_format(chosen.prompt_template, document.title),
+            epochs=chosen.epochs,
+            max_tokens=base.context_tokens,
+            pad_token_id=int(base.tokenizer.pad_token_id),
+            seed=chosen.seed,
+        )
 
 
 def estimate(

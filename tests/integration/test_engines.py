@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,3 +85,20 @@ def test_the_base_model_writes_its_own_tasks(document: Document, tmp_path: Path)
     lifted.close()
     after = base.network.state_dict()
     assert all((after[name] == weight).all() for name, weight in before.items())
+
+
+def test_an_interruption_does_not_wait_for_a_long_answer(document: Document, tmp_path: Path) -> None:
+    """The batch in progress is cut off at its next token, and its segments are asked again by the next run."""
+    recipe = lift.load_recipe("cpu", {**KNOBS, "generator_max_tokens": 6000, "generator_temperature": 1.5})
+    seen: list[float] = []
+
+    def interrupt(progress: Progress) -> None:
+        if progress.phase == "generating":
+            seen.append(time.monotonic())
+            if len(seen) == 8:  # two seconds into the first batch
+                raise KeyboardInterrupt
+
+    with pytest.warns(LiftWarning, match="poor tasks"), pytest.raises(KeyboardInterrupt):
+        lift.absorb(document, generator="self", recipe=recipe, out=tmp_path / "a", on_progress=interrupt)
+    assert time.monotonic() - seen[-1] < 20
+    assert '"done"' not in (tmp_path / "a" / "tasks.jsonl").read_text(encoding="utf-8")

@@ -248,8 +248,54 @@ def test_a_reasoning_models_thoughts_are_passed_over(short: Document, tmp_path: 
         return '<think>Perhaps {"question": "No?", "answer": "No."}</think>' + json.dumps(pairs)
 
     with ReplayServer(RECORDED, rewrite=rewrite) as server:
-        store = generate(OpenAIBackend(server.url), short, tmp_path / "t.jsonl")
+        store, counts = generate_and_count(OpenAIBackend(server.url), short, tmp_path / "t.jsonl")
     assert store.n_tasks == 25
+    assert 5 * 10 < counts.usage.reasoning < counts.usage.completion / 2  # counted, though the server does not
+
+
+def test_content_that_is_null_is_no_answer(short: Document, tmp_path: Path) -> None:
+    """As some servers send it before a tool call or a refusal; the segment is asked again."""
+    delta = {"choices": [{"index": 0, "delta": {"role": "assistant", "content": None}, "finish_reason": None}]}
+    null = f"data: {json.dumps(delta)}\n\ndata: [DONE]\n\n"
+
+    def fault(number: int, segment: str) -> Response | None:
+        return Response(null, media_type="text/event-stream") if number <= 2 else None
+
+    with ReplayServer(RECORDED, fault=fault) as server:
+        store, counts = generate_and_count(OpenAIBackend(server.url), short, tmp_path / "t.jsonl")
+    assert store.n_tasks == 25
+    assert counts.failures == {"no pairs": 2}
+
+
+def test_an_error_inside_the_stream_is_told_and_tried_again(short: Document, tmp_path: Path) -> None:
+    event = 'data: {"error": {"message": "CUDA out of memory"}}\n\n'
+
+    def fault(number: int, segment: str) -> Response | None:
+        return Response(event, media_type="text/event-stream") if number <= fails else None
+
+    fails = 2
+    with ReplayServer(RECORDED, fault=fault) as server:
+        store, counts = generate_and_count(OpenAIBackend(server.url), short, tmp_path / "t.jsonl")
+        assert store.n_tasks == 25
+        assert counts.failures == {"broken off": 2}
+        fails = 1_000
+        with pytest.raises(GeneratorUnavailableError, match="CUDA out of memory"):
+            generate(OpenAIBackend(server.url), short, tmp_path / "u.jsonl")
+
+
+def test_one_request_that_takes_a_hundred_times_longer_holds_nothing_up(picardo: Document, tmp_path: Path) -> None:
+    document = Document.from_text(picardo.text[:9000], title=picardo.title)
+    segments = OpenAIBackend("http://127.0.0.1:9/v1", "m").segments(document, RECIPE)
+    path = tmp_path / "t.jsonl"
+
+    def all_others_are_done() -> bool:
+        return path.read_text(encoding="utf-8").count('"done"') == len(segments) - 1
+
+    with ReplayServer(RECORDED, may_answer=lambda number: number != 1 or all_others_are_done()) as server:
+        store = generate(OpenAIBackend(server.url), document, path)
+        assert len(server.requests) == len(segments) >= 50
+    assert store.complete
+    assert [task.segments for task in store.read_tasks()][-1] == (0,)
 
 
 def test_what_is_no_generator() -> None:

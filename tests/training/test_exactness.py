@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lift.training import attention
 from lift.training.attention import use_packed_attention
@@ -122,3 +124,27 @@ def test_stock_attention_is_back_after_training() -> None:
     with use_packed_attention(base):
         assert base.config._attn_implementation == attention.PACKED_ATTENTION
     assert base.config._attn_implementation == "eager"
+
+
+ANSWERS = st.lists(st.integers(3, 96), min_size=1, max_size=12).map(tuple)
+# Shorter ones leave attention no choice, and its gradients are zero.
+PROMPTS = st.lists(st.integers(3, 96), min_size=3, max_size=12, unique=True).map(tuple)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    prefix=st.lists(st.integers(3, 96), max_size=9).map(tuple),
+    branches=st.lists(st.tuples(PROMPTS, ANSWERS), min_size=1, max_size=8),
+    pack_tokens=st.integers(1, 120),
+    norm=st.sampled_from(["token", "task"]),
+    family=st.sampled_from([LLAMA, MISTRAL, GEMMA2]),
+)
+def test_any_tasks_of_any_length_in_packs_of_any_size(
+    prefix: tuple[int, ...],
+    branches: list[tuple[tuple[int, ...], tuple[int, ...]]],
+    pack_tokens: int,
+    norm: str,
+    family: Any,
+) -> None:
+    tasks = [EncodedTask(str(n), prefix + prompt, answer) for n, (prompt, answer) in enumerate(branches)]
+    assert error_of_packs(build(family, torch.float64), tasks, pack_tokens=pack_tokens, norm=norm) < 1e-10

@@ -27,7 +27,8 @@ Recipe = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FILE.yaml",
-        help="Settings of the run: paper, fast, cpu, or a YAML file. Default: cpu for the embedded model, else paper.",
+        help="Settings of the run: paper, paper-5, fast, cpu, or a YAML file. Default: cpu for the embedded model, "
+        "else paper.",
     ),
 ]
 Settings = Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from array import array
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ class TaskShelf(Sequence[EncodedTask]):
     def append(self, task: EncodedTask) -> None:
         """Put `task` at the end."""
         content = array("i", task.ids).tobytes()
+        self._file.seek(self._places[-1])
         self._file.write(content)
         self._places.append(self._places[-1] + len(content))
         self._prompt_lengths.append(len(task.prompt_ids))
@@ -45,6 +45,7 @@ class TaskShelf(Sequence[EncodedTask]):
         if not 0 <= number < len(self):
             raise IndexError(index)
         start, end = self._places[number], self._places[number + 1]
-        ids = array("i", os.pread(self._file.fileno(), end - start, start))
+        self._file.seek(start)
+        ids = array("i", self._file.read(end - start))
         prompt = self._prompt_lengths[number]
         return EncodedTask(str(number), tuple(ids[:prompt]), tuple(ids[prompt:]))

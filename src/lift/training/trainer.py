@@ -106,7 +106,7 @@ class Trainer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._turns.turn():
+        with self._turns.turn(urgent=True):
             self._adapted.eval()
             self._optimizer.release()
             self._stack.close()

@@ -149,7 +149,7 @@ def _decode(base: BaseModel, jobs: list[_Job]) -> None:
     def on_text(row: int, text: str) -> bool:
         written[row] += 1
         jobs[row].hand_over(text)
-        return not jobs[row].stopped
+        return not (jobs[row].stopped or base.turns.urgent)
 
     try:
         if room < _LEAST_ROOM:
@@ -169,6 +169,8 @@ def _decode(base: BaseModel, jobs: list[_Job]) -> None:
                 temperature=jobs[0].request.temperature,
                 on_text=on_text,
             )
+            if base.turns.urgent:
+                raise InterruptedError("the run ends")
         for job, prompt, count in zip(jobs, prompts, written, strict=True):
             job.hand_over(Usage(len(prompt), completion=count))
             job.hand_over(None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import email.utils
 import json
@@ -26,8 +25,6 @@ __all__ = ["OpenAIBackend"]
 
 # Seconds to connect; how long an answer may take is the generator's business.
 _TIMEOUT: Final = httpx2.Timeout(None, connect=10)
-_BURST_SECONDS: Final = 0.005
-_GATHER_SECONDS: Final = 0.05
 _OVERLOAD_STATUS: Final = frozenset({429, 503, 529})
 _PASSING_STATUS: Final = _OVERLOAD_STATUS | {408, 409, 425, 500, 502, 504}
 _FATAL_STATUS: Final = frozenset({401, 402, 403, 404})
@@ -133,11 +130,9 @@ async def _pieces(lines: AsyncIterator[str]) -> AsyncIterator[str | Usage]:
     """The pieces of a streamed answer, from the lines of its event stream.
 
     Read here and not by the client: it makes typed objects of every token, which takes five times as long, in a
-    process that also trains. And read in bursts: a token that had to be waited for is followed by a pause in which
-    more of them gather, since waking up costs more than reading.
+    process that also trains.
     """
     thought = 0
-    woken = time.monotonic()
     with _translated():
         async for line in lines:
             if not line.startswith("data:"):
@@ -153,10 +148,6 @@ async def _pieces(lines: AsyncIterator[str]) -> AsyncIterator[str | Usage]:
                 thought += len(delta.get("reasoning_content") or delta.get("reasoning") or "")
                 # Empty while a reasoning model thinks: a sign of life.
                 yield delta.get("content") or ""
-                # The end of an answer frees a place, so that is not waited for.
-                if not choice.get("finish_reason") and time.monotonic() - woken > _BURST_SECONDS:
-                    await asyncio.sleep(_GATHER_SECONDS)
-                    woken = time.monotonic()
             if event.get("usage"):
                 yield _usage(event["usage"], thought)
 
