@@ -18,7 +18,7 @@ from lift.errors import (
     StoreMismatchError,
     TrainingError,
 )
-from lift.pipeline import estimate
+from lift.generation import estimate
 from lift.progress import Progress
 from lift.tasks import read_jsonl
 from lift.training.trainer import Trainer

@@ -16,8 +16,9 @@ from lift.errors import LiftError
 if TYPE_CHECKING:
     from lift.chat import LiftedModel, load
     from lift.document import Document, read_document
+    from lift.generation import task_dataset, write_tasks
     from lift.model import BaseModel, load_base_model
-    from lift.pipeline import absorb, task_dataset, write_tasks
+    from lift.pipeline import absorb
     from lift.progress import Progress
     from lift.recipe import Recipe, load_recipe
     from lift.tasks import Task
@@ -52,8 +53,8 @@ _HOMES = {
     "load_base_model": "lift.model",
     "load_recipe": "lift.recipe",
     "read_document": "lift.document",
-    "task_dataset": "lift.pipeline",
-    "write_tasks": "lift.pipeline",
+    "task_dataset": "lift.generation",
+    "write_tasks": "lift.generation",
 }
 
 

@@ -8,29 +8,26 @@ import json
 import os
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
 from lift.adapter import TASKS_FILE, Manifest, check_output_folder, save_adapter
 from lift.chat import LiftedModel
-from lift.document import Document, read_document
-from lift.errors import GenerationError, LiftWarning, StoreMismatchError
-from lift.model import BaseModel, attach_adapter, load_base_model
-from lift.progress import REPORT_SECONDS, Phase, Progress
+from lift.document import Document
+from lift.errors import GenerationError
+from lift.generation import generation_counts, load_if_named, open_inputs, open_store, snapshot
+from lift.model import BaseModel, attach_adapter
+from lift.progress import Phase, Progress
 from lift.recipe import Recipe, default_recipe, load_recipe
 from lift.synthesis.backends import Backend, open_backend
-from lift.synthesis.estimate import Estimate, estimate_cost
 from lift.synthesis.producer import TaskProducer
-from lift.tasks import TaskStore, answered_requests
 from lift.training.budget import fit_recipe, measure_speed
 from lift.training.checkpoint import CheckpointFolder
-from lift.training.interop import TaskDataset
 from lift.training.run import TrainingRun
 
-__all__ = ["absorb", "estimate", "fit_to_budget", "task_dataset", "write_tasks"]
+__all__ = ["absorb", "fit_to_budget"]
 
 BUDGET_FILE: Final = "budget.json"
 CHECKPOINT_FOLDER: Final = "checkpoint"
@@ -86,7 +83,7 @@ def absorb(
             model.id if isinstance(model, BaseModel) else None if model is None else os.fspath(model)
         )
     chosen = load_recipe(recipe)
-    document, backend = _opened(document, title, generator, generator_model)
+    document, backend = open_inputs(document, title, generator, generator_model)
     if out is None:
         scratch = tempfile.TemporaryDirectory(prefix="lift-")
         folder = Path(scratch.name)
@@ -98,7 +95,7 @@ def absorb(
         producer = stack.enter_context(TaskProducer(document, backend, chosen, store))
         checkpoints = CheckpointFolder(folder / CHECKPOINT_FOLDER) if out is not None else None
         report(Progress("loading", segments_total=len(store.segments)))
-        base = _loaded(model, device, dtype)
+        base = load_if_named(model, device, dtype)
         with base.turns.turn():
             adapted = attach_adapter(base, chosen)
         backend.use_model(base)
@@ -145,7 +142,7 @@ def absorb(
                 },
                 recipe=chosen.to_dict(),
                 generator=backend.name,
-                counts=_generation_counts(producer) | run.counts() | backend.notes(),
+                counts=generation_counts(producer, store) | run.counts() | backend.notes(),
                 losses=run.losses(),
                 seconds={
                     "generation": round(producer.seconds, 2),
@@ -163,102 +160,6 @@ def absorb(
                 adapted.unload()
             raise
         return LiftedModel(base, adapted, manifest, tasks=store.path, scratch=scratch)
-
-
-def write_tasks(
-    document: str | os.PathLike[str] | Document,
-    out: str | os.PathLike[str],
-    *,
-    generator: str | Backend,
-    generator_model: str | None = None,
-    model: str | os.PathLike[str] | BaseModel | None = None,
-    recipe: str | Path | Recipe | Mapping[str, Any] = "paper",
-    title: str | None = None,
-    overwrite: bool = False,
-    device: str = "auto",
-    dtype: str = "auto",
-    on_progress: Callable[[Progress], None] | None = None,
-) -> dict[str, Any]:
-    """Generation alone: the tasks of a document into the file `out`, which `recorded:FILE` reads.
-
-    An unfinished file is gone on with. See `absorb` for the arguments; `model`, `device` and `dtype` count where
-    the generator is `self`.
-
-    Returns:
-        The counts, with `complete`: whether no segment failed.
-    """
-    report = on_progress or (lambda progress: None)
-    chosen = load_recipe(recipe)
-    document, backend = _opened(document, title, generator, generator_model)
-    with (
-        open_store(Path(out), document, backend, chosen, overwrite=overwrite) as store,
-        TaskProducer(document, backend, chosen, store) as producer,
-    ):
-        if backend.needs_model:
-            backend.use_model(_loaded(model, device, dtype))
-        all_in = False
-        while not all_in:
-            try:
-                producer.take(timeout=REPORT_SECONDS)
-            except EOFError:
-                all_in = True
-            report(_generated(producer, "generating", store.n_tasks))
-        return _generation_counts(producer) | {"tasks": store.n_tasks, "complete": store.complete} | backend.notes()
-
-
-@contextlib.contextmanager
-def task_dataset(
-    document: str | os.PathLike[str] | Document,
-    base: BaseModel,
-    out: str | os.PathLike[str],
-    *,
-    generator: str | Backend,
-    generator_model: str | None = None,
-    recipe: str | Path | Recipe | Mapping[str, Any] = "paper",
-    title: str | None = None,
-    overwrite: bool = False,
-) -> Iterator[TaskDataset]:
-    """The tasks of a document as a dataset for a training loop of your own, while they are being written.
-
-    `base` gives tokenizer and chat format; the recipe's knobs of generation, `epochs`, `prompt_template` and `seed`
-    count, those of training do not. Leaving the context ends generation; `out` keeps the tasks.
-
-    See `absorb` and `write_tasks` for the arguments.
-    """
-    chosen = load_recipe(recipe)
-    document, backend = _opened(document, title, generator, generator_model)
-    with (
-        open_store(Path(out), document, backend, chosen, overwrite=overwrite) as store,
-        TaskProducer(document, backend, chosen, store) as producer,
-    ):
-        if backend.needs_model:
-            backend.use_model(base)
-        yield TaskDataset(
-            producer,
-            base.chat_format(chosen.prompt_template, document.title),
-            epochs=chosen.epochs,
-            max_tokens=base.context_tokens,
-            pad_token_id=int(base.tokenizer.pad_token_id),
-            seed=chosen.seed,
-        )
-
-
-def estimate(
-    document: str | os.PathLike[str] | Document,
-    *,
-    generator: str | Backend,
-    recipe: str | Path | Recipe | Mapping[str, Any] = "paper",
-    title: str | None = None,
-    store: str | os.PathLike[str] | None = None,
-) -> Estimate:
-    """What generation would cost; nothing is sent.
-
-    Args:
-        store: a task file whose answers need not be asked for again.
-    """
-    document, backend = _opened(document, title, generator, None)
-    answered = answered_requests(Path(store)) if store else ()
-    return estimate_cost(document, backend, load_recipe(recipe), answered)
 
 
 def fit_to_budget(
@@ -297,68 +198,10 @@ def fit_to_budget(
     return fitted
 
 
-def _loaded(model: str | os.PathLike[str] | BaseModel | None, device: str, dtype: str) -> BaseModel:
-    return model if isinstance(model, BaseModel) else load_base_model(model, device=device, dtype=dtype)
-
-
-def _opened(
-    document: str | os.PathLike[str] | Document,
-    title: str | None,
-    generator: str | Backend,
-    generator_model: str | None,
-) -> tuple[Document, Backend]:
-    """What the user named, read and opened."""
-    if not isinstance(document, Document):
-        document = read_document(document, title)
-    if isinstance(generator, str):
-        generator = open_backend(generator, generator_model)
-    return document, generator
-
-
-def open_store(path: Path, document: Document, backend: Backend, recipe: Recipe, *, overwrite: bool) -> TaskStore:
-    """The store at `path`; with `overwrite`, one of another document or prompt is replaced."""
-    segments = backend.segments(document, recipe)
-    identity = backend.identity(document, recipe)
-    try:
-        store = TaskStore.open(path, document, identity, segments)
-    except StoreMismatchError:
-        if not overwrite:
-            raise
-        requests = {
-            request.key: tuple(segment.index for segment in request.segments)
-            for request in backend.requests(document, segments, recipe)
-        }
-        store = TaskStore.replace(path, document, identity, segments, requests)
-    if store.torn:
-        message = f"the last line of {path} was torn, as a crash leaves it; it is dropped and will be asked for again"
-        warnings.warn(message, LiftWarning, stacklevel=3)
-    return store
-
-
-def _generation_counts(producer: TaskProducer) -> dict[str, Any]:
-    counts = producer.counts
-    return {
-        "segments": counts.segments,
-        "failed_segments": counts.failed,
-        "requests": counts.requests,
-        "retries": counts.retries,
-        "failures": dict(counts.failures),
-        "kept": counts.kept,
-        "dropped": dict(counts.dropped),
-        "generator_tokens": dataclasses.asdict(counts.usage),
-    }
-
-
-def _generated(producer: TaskProducer, phase: Phase, tasks: int) -> Progress:
-    """A snapshot of generation alone."""
-    counts = producer.counts
-    return Progress(phase, counts.answered, counts.segments, counts.failed, tasks, generator_tokens=counts.usage.total)
-
-
 def _trained(producer: TaskProducer, run: TrainingRun, phase: Phase) -> Progress:
     """A snapshot of both."""
     return dataclasses.replace(
-        _generated(producer, phase, run.tasks),
+        snapshot(producer, phase, run.tasks),
         visits=run.visits,
         visits_total=run.visits_total,
         steps=run.steps,

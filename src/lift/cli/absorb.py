@@ -102,7 +102,7 @@ def absorb(
     texts = {folder: read_document(document, title) for document, folder in targets.items()}
 
     if dry_run:
-        from lift.pipeline import estimate
+        from lift.generation import estimate
 
         for folder, text in texts.items():
             cost = estimate(text, generator=generator, recipe=chosen, store=folder / TASKS_FILE)

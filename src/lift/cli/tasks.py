@@ -42,7 +42,7 @@ def tasks(
 
     lift tasks report.pdf --out report.jsonl --generator http://localhost:8001/v1
     """
-    from lift.pipeline import estimate, write_tasks
+    from lift.generation import estimate, write_tasks
     from lift.recipe import load_recipe
 
     chosen = load_recipe(recipe or "paper", settings or [])
