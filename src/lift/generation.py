@@ -58,12 +58,8 @@ def write_tasks(
         The counts, with `complete`: whether no segment failed.
     """
     report = on_progress or (lambda progress: None)
-    chosen = load_recipe(recipe)
     document, backend = open_inputs(document, title, generator, generator_model)
-    with (
-        open_store(Path(out), document, backend, chosen, overwrite=overwrite) as store,
-        TaskProducer(document, backend, chosen, store) as producer,
-    ):
+    with _producing(document, backend, load_recipe(recipe), Path(out), overwrite=overwrite) as (store, producer):
         if backend.needs_model:
             backend.use_model(load_if_named(model, device, dtype))
         all_in = False
@@ -101,10 +97,7 @@ def task_dataset(
 
     chosen = load_recipe(recipe)
     document, backend = open_inputs(document, title, generator, generator_model)
-    with (
-        open_store(Path(out), document, backend, chosen, overwrite=overwrite) as store,
-        TaskProducer(document, backend, chosen, store) as producer,
-    ):
+    with _producing(document, backend, chosen, Path(out), overwrite=overwrite) as (_, producer):
         if backend.needs_model:
             backend.use_model(base)
         yield TaskDataset(
@@ -115,6 +108,18 @@ def task_dataset(
             pad_token_id=int(base.tokenizer.pad_token_id),
             seed=chosen.seed,
         )
+
+
+@contextlib.contextmanager
+def _producing(
+    document: Document, backend: Backend, recipe: Recipe, out: Path, *, overwrite: bool
+) -> Iterator[tuple[TaskStore, TaskProducer]]:
+    """The store at `out`, and the producer that fills it until the context ends."""
+    with (
+        open_store(out, document, backend, recipe, overwrite=overwrite) as store,
+        TaskProducer(document, backend, recipe, store) as producer,
+    ):
+        yield store, producer
 
 
 def estimate(

@@ -109,17 +109,24 @@ def absorb(
             show_estimate(cost, as_json=as_json)
         return
 
-    common = {"generator": generator, "generator_model": generator_model, "overwrite": overwrite}
+    common = {
+        "generator": generator,
+        "generator_model": generator_model,
+        "overwrite": overwrite,
+        "device": device,
+        "dtype": dtype,
+    }
     base: str | BaseModel | None = model
     failed = 0
     for folder, text in texts.items():
         try:
+            fitted = chosen
             if allowed is not None:
-                base = _load(base, device, dtype)
-            fitted = chosen if allowed is None else _fitted(text, allowed, base, generator, chosen, folder)
-            lifted = _absorb_one(
-                text, folder, base, fitted, quiet=as_json, options={**common, "device": device, "dtype": dtype}
-            )
+                from lift.generation import load_if_named
+
+                base = load_if_named(base, device, dtype)
+                fitted = _fitted(text, allowed, base, generator, chosen, folder)
+            lifted = _absorb_one(text, folder, base, fitted, quiet=as_json, options=common)
         except LiftError as error:
             if len(documents) == 1:
                 raise
@@ -153,13 +160,7 @@ def _absorb_one(
         return run(text, model=base, recipe=recipe, out=folder, on_progress=show, **options)
 
 
-def _load(base: str | BaseModel | None, device: str, dtype: str) -> BaseModel:
-    from lift.model import BaseModel, load_base_model
-
-    return base if isinstance(base, BaseModel) else load_base_model(base, device=device, dtype=dtype)
-
-
-def _fitted(text: Document, seconds: float, base: Any, generator: str, recipe: Recipe, folder: Path) -> Recipe:
+def _fitted(text: Document, seconds: float, base: BaseModel, generator: str, recipe: Recipe, folder: Path) -> Recipe:
     """The recipe for a time budget; what it came to is said."""
     from lift.pipeline import fit_to_budget
 

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -56,7 +56,7 @@ class CheckpointFolder:
         self._folder.mkdir(parents=True, exist_ok=True)
         weights = self._folder / f"step-{checkpoint.steps}.safetensors"
         save_file(dict(checkpoint.tensors), weights)
-        values = {**asdict(_without_tensors(checkpoint)), "format": _FORMAT, "weights": weights.name}
+        values = {**vars(checkpoint), "format": _FORMAT, "weights": weights.name}
         del values["tensors"]
         scratch = self._folder / f"{_STATE}.tmp"
         with scratch.open("w", encoding="utf-8") as file:
@@ -83,8 +83,3 @@ class CheckpointFolder:
     def remove(self) -> None:
         """The run is over."""
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def _without_tensors(checkpoint: Checkpoint) -> Checkpoint:
-    """`asdict` would copy every tensor."""
-    return Checkpoint(**{**vars(checkpoint), "tensors": {}})

@@ -96,7 +96,6 @@ class TrainingRun:
             seed=recipe.seed,
             decay_share=recipe.decay_share,
         )
-        self._found = found
 
     @property
     def tasks(self) -> int:
@@ -143,8 +142,8 @@ class TrainingRun:
             LiftError: what `source` raises.
         """
         with self._trainer:
-            if self._found:
-                self._go_on(self._found)
+            if self._log.steps:
+                self._go_on(self._log)
             while True:
                 self._let_in()
                 step = self._schedule.next_step()
