@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 import lift
-from lift.evaluation.scores import token_f1
+from lift.overlap import token_f1
 
 
 def main() -> None:

@@ -198,7 +198,7 @@ class TestAnswers:
     def test_the_base_model_answers_without_the_adapter(self, lifted: LiftedModel) -> None:
         bare = lifted.ask("Who?", without_adapter=True, max_new_tokens=8)
         assert bare != lifted.ask("Who?", max_new_tokens=8)
-        ids = torch.tensor([lifted._prompt("Who?", [], None, 8)])
+        ids = torch.tensor([lifted._asker.prompt("Who?", max_new_tokens=8)])
         lifted.close()
         assert (
             lifted.base.tokenizer.decode(
@@ -226,7 +226,7 @@ class TestAnswers:
         conversation = lifted.chat()
         for _ in range(8):
             list(conversation.ask("Who was it that moved to Madrid? " * 8, max_new_tokens=40))
-        prompt = lifted._prompt("Who?", conversation.history, None, 40)
+        prompt = lifted._asker.prompt("Who?", conversation.history, max_new_tokens=40)
         assert len(prompt) + 40 <= 512
 
     def test_a_long_answer_is_cut_short_at_the_end_of_the_window(self, lifted: LiftedModel) -> None:
@@ -234,13 +234,13 @@ class TestAnswers:
         assert len(lifted.base.tokenizer(answer)["input_ids"]) < 512
 
     def test_as_much_context_as_fits_head_and_tail(self, lifted: LiftedModel, picardo: Any) -> None:
-        prompt = lifted._prompt("Who?", [], picardo.text, 100)
+        prompt = lifted._asker.prompt("Who?", context=picardo.text, max_new_tokens=100)
         assert 512 - 100 - 40 < len(prompt) <= 512 - 100
         text = lifted.base.tokenizer.decode(prompt)
         assert "Early life. Picardo was born in Jerez" in text
         assert "opened to guests on 11 September 1965." in text
         assert "[...]" in text
-        short = lifted._prompt("Who?", [], "A short text.", 100)
+        short = lifted._asker.prompt("Who?", context="A short text.", max_new_tokens=100)
         assert "A short text.\n\nPlease answer" in lifted.base.tokenizer.decode(short)
         lifted.ask("Who?", context=picardo.text, max_new_tokens=100)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lift.progress import Progress
     from lift.recipe import Recipe, load_recipe
     from lift.tasks import Task
+    from lift.writer import train_writer
 
 __all__ = [
     "BaseModel",
@@ -37,6 +38,7 @@ __all__ = [
     "load_recipe",
     "read_document",
     "task_dataset",
+    "train_writer",
     "write_tasks",
 ]
 
@@ -54,6 +56,7 @@ _HOMES = {
     "load_recipe": "lift.recipe",
     "read_document": "lift.document",
     "task_dataset": "lift.generation",
+    "train_writer": "lift.writer",
     "write_tasks": "lift.generation",
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import TextIteratorStreamer
@@ -24,18 +24,14 @@ from lift.adapter import (
     save_adapter,
     save_merged,
 )
+from lift.asking import Asker
 from lift.chat_format import Turn
-from lift.decoding import decode_batch
-from lift.errors import ModelError
 from lift.model import BaseModel, load_base_model
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
 __all__ = ["LiftedModel", "load"]
-
-_BATCH: Final = 16
-_CUT_MARK: Final = "\n[...]\n"
 
 
 class LiftedModel:
@@ -60,7 +56,8 @@ class LiftedModel:
         self.manifest = manifest
         self._tasks = tasks
         self._scratch = scratch  # kept alive as long as this object: it holds the tasks
-        self._format = base.chat_format(manifest.recipe["prompt_template"], manifest.document["title"])
+        chat_format = base.chat_format(manifest.recipe["prompt_template"], manifest.document["title"])
+        self._asker = Asker(base, adapted, chat_format)
 
     @property
     def title(self) -> str:
@@ -92,16 +89,8 @@ class LiftedModel:
         max_new_tokens: int = 256,
     ) -> list[str]:
         """The answers to unrelated questions, in batches of questions of like length; see `ask`."""
-        prompts = [self._prompt(question, [], context, max_new_tokens) for question in questions]
-        order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
-        # A long text in the context leaves no room for batches.
-        size = 1 if context else _BATCH
-        answers: dict[int, str] = {}
-        for start in range(0, len(order), size):
-            batch = order[start : start + size]
-            decoded = self._generate([prompts[index] for index in batch], without_adapter, max_new_tokens)
-            answers.update(zip(batch, decoded, strict=True))
-        return [answers[index] for index in range(len(questions))]
+        with self._adapter(without_adapter):
+            return self._asker.ask_many(questions, [context] * len(questions), max_new_tokens=max_new_tokens)
 
     def stream(
         self,
@@ -118,20 +107,22 @@ class LiftedModel:
             history: earlier turns of the conversation; the oldest are left out where they don't fit.
             question, context, without_adapter, max_new_tokens: see `ask`.
         """
-        prompt = self._prompt(question, list(history), context, max_new_tokens)
+        prompt = self._asker.prompt(question, history, context=context, max_new_tokens=max_new_tokens)
         streamer = TextIteratorStreamer(self.base.tokenizer, skip_prompt=True, skip_special_tokens=True)
         stop = Event()
         failure: list[BaseException] = []
 
         def decode() -> None:
             try:
-                self._generate(
-                    [prompt],
-                    without_adapter,
-                    max_new_tokens,
-                    streamer=streamer,
-                    stopping_criteria=[lambda ids, scores: torch.full(ids.shape[:1], stop.is_set(), device=ids.device)],
-                )
+                with self._adapter(without_adapter):
+                    self._asker.decode(
+                        [prompt],
+                        max_new_tokens,
+                        streamer=streamer,
+                        stopping_criteria=[
+                            lambda ids, scores: torch.full(ids.shape[:1], stop.is_set(), device=ids.device)
+                        ],
+                    )
             except BaseException as error:  # handed to the reader below
                 failure.append(error)
                 streamer.end()
@@ -174,47 +165,8 @@ class LiftedModel:
         """Take the adapter off; `base` is free for another document. This object cannot answer any more."""
         self.adapted.unload()
 
-    def _prompt(self, question: str, history: list[Turn], context: str | None, max_new_tokens: int) -> list[int]:
-        """The prompt, with room for the answer: the oldest turns go first, then the middle of `context`."""
-        window = self.base.context_tokens
-        # A long answer is cut short rather than refused, but not to nothing.
-        answer = min(max_new_tokens, window // 4)
-        bare = self._format.prompt_ids(question, history)
-        while len(bare) + answer > window and history:
-            history = history[1:]
-            bare = self._format.prompt_ids(question, history)
-        if len(bare) + answer > window:
-            raise ModelError(
-                f"the question has {len(bare)} tokens; it does not fit into the model's context window of {window}"
-            )
-        if context is None:
-            return bare
-        # Tokens that join differently at the seams may cost a few more.
-        room = max(0, window - min(max_new_tokens, window // 2) - len(bare) - 16)
-        return self._format.prompt_ids(question, history, context=self._fit(context, room))
-
-    def _fit(self, text: str, room: int) -> str:
-        """As much of `text` as fits into `room` tokens: its head and its tail."""
-        tokenizer = self.base.tokenizer
-        ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        if len(ids) <= room:
-            return text
-        head, tail = -(-room // 2), room // 2
-        return f"{tokenizer.decode(ids[:head])}{_CUT_MARK}{tokenizer.decode(ids[len(ids) - tail :])}"
-
-    def _generate(
-        self, prompts: Sequence[Sequence[int]], without_adapter: bool, max_new_tokens: int, **options: Any
-    ) -> list[str]:
-        adapter: AbstractContextManager[Any] = self.adapted.disable_adapter() if without_adapter else nullcontext()
-        with adapter:
-            return decode_batch(
-                self.adapted,
-                self.base.tokenizer,
-                prompts,
-                stop_ids=self._format.stop_ids,
-                max_new_tokens=min(max_new_tokens, self.base.context_tokens - max(map(len, prompts))),
-                **options,
-            )
+    def _adapter(self, without: bool) -> AbstractContextManager[Any]:
+        return self.adapted.disable_adapter() if without else nullcontext()
 
 
 class Conversation:

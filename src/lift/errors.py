@@ -8,6 +8,7 @@ __all__ = [
     "AdapterError",
     "AdapterExistsError",
     "BaseModelMismatchError",
+    "BenchmarkError",
     "DocumentError",
     "DocumentNotFoundError",
     "GenerationError",
@@ -91,3 +92,7 @@ class AdapterExistsError(AdapterError, FileExistsError):
 
 class BaseModelMismatchError(AdapterError):
     """An adapter was trained on another base model than the one that was loaded."""
+
+
+class BenchmarkError(LiftError, ValueError):
+    """A benchmark, a method or a judge is unknown, or its data are missing or malformed."""

@@ -14,7 +14,7 @@ from lift.document import Document, read_document
 from lift.errors import LiftWarning, StoreMismatchError
 from lift.progress import REPORT_SECONDS, Phase, Progress
 from lift.recipe import Recipe, load_recipe
-from lift.synthesis.backends import Backend, open_backend
+from lift.synthesis.backends import Backend, default_generator, open_backend
 from lift.synthesis.estimate import Estimate, estimate_cost
 from lift.synthesis.producer import TaskProducer
 from lift.tasks import TaskStore, answered_requests
@@ -27,6 +27,7 @@ __all__ = [
     "estimate",
     "generation_counts",
     "load_if_named",
+    "name_of",
     "open_inputs",
     "open_store",
     "snapshot",
@@ -39,7 +40,7 @@ def write_tasks(
     document: str | os.PathLike[str] | Document,
     out: str | os.PathLike[str],
     *,
-    generator: str | Backend,
+    generator: str | Backend | None = None,
     generator_model: str | None = None,
     model: str | os.PathLike[str] | BaseModel | None = None,
     recipe: str | Path | Recipe | Mapping[str, Any] = "paper",
@@ -52,13 +53,13 @@ def write_tasks(
     """Generation alone: the tasks of a document into the file `out`, which `recorded:FILE` reads.
 
     An unfinished file is gone on with. See `absorb` for the arguments; `model`, `device` and `dtype` count where
-    the generator is `self`.
+    the generator computes with the base model: `self`, `writer`.
 
     Returns:
         The counts, with `complete`: whether no segment failed.
     """
     report = on_progress or (lambda progress: None)
-    document, backend = open_inputs(document, title, generator, generator_model)
+    document, backend = open_inputs(document, title, generator, generator_model, model)
     with _producing(document, backend, load_recipe(recipe), Path(out), overwrite=overwrite) as (store, producer):
         if backend.needs_model:
             backend.use_model(load_if_named(model, device, dtype))
@@ -80,7 +81,7 @@ def task_dataset(
     base: BaseModel,
     out: str | os.PathLike[str],
     *,
-    generator: str | Backend,
+    generator: str | Backend | None = None,
     generator_model: str | None = None,
     recipe: str | Path | Recipe | Mapping[str, Any] = "paper",
     title: str | None = None,
@@ -96,7 +97,7 @@ def task_dataset(
     from lift.training.interop import TaskDataset
 
     chosen = load_recipe(recipe)
-    document, backend = open_inputs(document, title, generator, generator_model)
+    document, backend = open_inputs(document, title, generator, generator_model, base)
     with _producing(document, backend, chosen, Path(out), overwrite=overwrite) as (_, producer):
         if backend.needs_model:
             backend.use_model(base)
@@ -125,7 +126,8 @@ def _producing(
 def estimate(
     document: str | os.PathLike[str] | Document,
     *,
-    generator: str | Backend,
+    generator: str | Backend | None = None,
+    model: str | os.PathLike[str] | BaseModel | None = None,
     recipe: str | Path | Recipe | Mapping[str, Any] = "paper",
     title: str | None = None,
     store: str | os.PathLike[str] | None = None,
@@ -135,7 +137,7 @@ def estimate(
     Args:
         store: a task file whose answers need not be asked for again.
     """
-    document, backend = open_inputs(document, title, generator, None)
+    document, backend = open_inputs(document, title, generator, None, model)
     answered = answered_requests(Path(store)) if store else ()
     return estimate_cost(document, backend, load_recipe(recipe), answered)
 
@@ -143,15 +145,25 @@ def estimate(
 def open_inputs(
     document: str | os.PathLike[str] | Document,
     title: str | None,
-    generator: str | Backend,
+    generator: str | Backend | None,
     generator_model: str | None,
+    model: str | os.PathLike[str] | BaseModel | None,
 ) -> tuple[Document, Backend]:
     """What the user named, read and opened."""
     if not isinstance(document, Document):
         document = read_document(document, title)
+    if generator is None:
+        generator = default_generator(name_of(model))
     if isinstance(generator, str):
         generator = open_backend(generator, generator_model)
     return document, generator
+
+
+def name_of(model: str | os.PathLike[str] | BaseModel | None) -> str | None:
+    """What the user calls `model`, loaded or not."""
+    if model is None:
+        return None
+    return getattr(model, "id", None) or os.fspath(model)  # type: ignore[arg-type]  # a BaseModel has an id
 
 
 def load_if_named(model: str | os.PathLike[str] | BaseModel | None, device: str, dtype: str) -> BaseModel:

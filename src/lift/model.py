@@ -74,6 +74,16 @@ class BaseModel:
         """The name under which peft and vLLM load it."""
         return EMBEDDED_HUB_ID if self.id == EMBEDDED else self.id
 
+    def identity(self) -> dict[str, str | None]:
+        """What a manifest says about it."""
+        return {
+            "id": self.id,
+            "hub_id": self.hub_id,
+            "commit": self.commit,
+            "fingerprint": self.fingerprint,
+            "dtype": self.dtype_name,
+        }
+
     @property
     def context_tokens(self) -> int:
         """Length of the context window in tokens."""

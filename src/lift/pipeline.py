@@ -17,11 +17,11 @@ from lift.adapter import TASKS_FILE, Manifest, check_output_folder, save_adapter
 from lift.chat import LiftedModel
 from lift.document import Document
 from lift.errors import GenerationError
-from lift.generation import generation_counts, load_if_named, open_inputs, open_store, snapshot
+from lift.generation import generation_counts, load_if_named, name_of, open_inputs, open_store, snapshot
 from lift.model import BaseModel, attach_adapter
 from lift.progress import Phase, Progress
 from lift.recipe import Recipe, default_recipe, load_recipe
-from lift.synthesis.backends import Backend, open_backend
+from lift.synthesis.backends import Backend
 from lift.synthesis.producer import TaskProducer
 from lift.training.budget import fit_recipe, measure_speed
 from lift.training.checkpoint import CheckpointFolder
@@ -42,7 +42,7 @@ _NOT_OF_TRAINING: Final = frozenset(
 def absorb(
     document: str | os.PathLike[str] | Document,
     *,
-    generator: str | Backend,
+    generator: str | Backend | None = None,
     model: str | os.PathLike[str] | BaseModel | None = None,
     generator_model: str | None = None,
     recipe: str | Path | Recipe | Mapping[str, Any] | None = None,
@@ -57,8 +57,9 @@ def absorb(
 
     Args:
         document: a file (`read_document` says which), or a `Document`.
-        generator: the URL of an OpenAI-compatible server, a provider's name, `vllm:MODEL`,
-            `self` (the base model writes the tasks), `recorded:FILE`, or a `Backend`.
+        generator: the URL of an OpenAI-compatible server, a provider's name, `vllm:MODEL`, `self` (the base model
+            writes the tasks), `writer` or `writer:DIR` (a writer that was taught to: `train_writer`), `recorded:FILE`,
+            or a `Backend`. None is `writer` for the embedded model; other models need one.
         model: the base model (`load_base_model`), or one that is loaded; None is the embedded one.
         generator_model: the generator's name on that server; may be left out if it offers one only.
         recipe: a preset's name, a YAML file, knobs, or a `Recipe`; None is `cpu` for the embedded model
@@ -78,12 +79,8 @@ def absorb(
     """
     started = time.monotonic()
     report = on_progress or (lambda progress: None)
-    if recipe is None:
-        recipe = default_recipe(
-            model.id if isinstance(model, BaseModel) else None if model is None else os.fspath(model)
-        )
-    chosen = load_recipe(recipe)
-    document, backend = open_inputs(document, title, generator, generator_model)
+    chosen = load_recipe(default_recipe(name_of(model)) if recipe is None else recipe)
+    document, backend = open_inputs(document, title, generator, generator_model, model)
     if out is None:
         scratch = tempfile.TemporaryDirectory(prefix="lift-")
         folder = Path(scratch.name)
@@ -98,8 +95,8 @@ def absorb(
         base = load_if_named(model, device, dtype)
         with base.turns.turn():
             adapted = attach_adapter(base, chosen)
-        backend.use_model(base)
         try:
+            backend.use_model(base)
             if backend.replays:
                 producer.wait()  # everything arrives before the first step: the same run gives the same bytes
             run = TrainingRun(
@@ -133,13 +130,7 @@ def absorb(
                     "characters": len(document.text),
                     "file": Path(document.source).name if document.source else None,
                 },
-                base_model={
-                    "id": base.id,
-                    "hub_id": base.hub_id,
-                    "commit": base.commit,
-                    "fingerprint": base.fingerprint,
-                    "dtype": base.dtype_name,
-                },
+                base_model=base.identity(),
                 recipe=chosen.to_dict(),
                 generator=backend.name,
                 counts=generation_counts(producer, store) | run.counts() | backend.notes(),
@@ -167,7 +158,7 @@ def fit_to_budget(
     seconds: float,
     *,
     base: BaseModel,
-    generator: str | Backend,
+    generator: str | Backend | None,
     recipe: Recipe,
     out: Path,
 ) -> Recipe:
@@ -183,7 +174,7 @@ def fit_to_budget(
         choice = json.loads(kept.read_text(encoding="utf-8"))
         if choice.pop("document") == document.sha256 and choice.pop("budget") == seconds:
             return recipe.replace(**choice)
-    backend = generator if isinstance(generator, Backend) else open_backend(generator)
+    _, backend = open_inputs(document, None, generator, None, base)
     segments = backend.segments(document, recipe)
     adapted = attach_adapter(base, recipe)
     try:
@@ -200,12 +191,4 @@ def fit_to_budget(
 
 def _trained(producer: TaskProducer, run: TrainingRun, phase: Phase) -> Progress:
     """A snapshot of both."""
-    return dataclasses.replace(
-        snapshot(producer, phase, run.tasks),
-        visits=run.visits,
-        visits_total=run.visits_total,
-        steps=run.steps,
-        tokens_per_second=run.tokens_per_second,
-        loss=run.latest_loss,
-        seconds_left=run.seconds_left,
-    )
+    return run.progress(snapshot(producer, phase, run.tasks))

@@ -200,6 +200,18 @@ PRESETS: Final[Mapping[str, Recipe]] = {
         pack_tokens=1024,
         tasks_per_segment=5,
     ),
+    # For teaching a small model to write tasks (`lift writer`); chosen on a document held out (docs/benchmarks.md).
+    "writer": Recipe(
+        prompt_template="{question}",
+        rank=32,
+        alpha=64,
+        trained_share=0.5,
+        lr=1e-3,
+        warmup_steps=5,
+        decay_share=0.8,
+        epochs=2,
+        pack_tokens=2048,
+    ),
 }
 
 

@@ -1,6 +1,8 @@
 import pytest
 
-from lift.evaluation.scores import keyword_match, token_f1, wilson_interval
+from lift.evaluation.questions import Metric, Question
+from lift.evaluation.scores import bootstrap_interval, is_refusal, keyword_match, score_answer, wilson_interval
+from lift.overlap import token_f1
 
 
 @pytest.mark.parametrize(
@@ -31,3 +33,42 @@ def test_wilson_interval() -> None:
     low, high = wilson_interval(16, 31)
     assert (round(low, 3), round(high, 3)) == (0.348, 0.680)
     assert wilson_interval(0, 0) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("metric", "answer", "reference", "score"),
+    [
+        ("exact", "The Mill!", "a mill", 1),
+        ("exact", "a mill in Jerez", "a mill", 0),
+        ("contains", "It was a mill.", "mill", 1),
+        ("contains", "He was a miller.", "mill", 0),
+        ("order", "2 then 3 then 1", "2,3,1", 1),
+        ("order", "1,3,2", "2,3,1", 0),
+        ("order", "3", "2,3,1", 0),
+        ("order", "no idea", "2,3,1", 0),
+        ("f1", "", "x", 0),
+    ],
+)
+def test_metrics(metric: Metric, answer: str, reference: str, score: float) -> None:
+    assert score_answer(Question("1", "?", reference, metric=metric), answer) == score
+
+
+def test_the_best_of_several_references() -> None:
+    assert score_answer(Question("1", "?", "Anna", also=("the builder",), metric="exact"), "The builder") == 1
+
+
+@pytest.mark.parametrize("answer", ["", "I don't know.", "The document does not mention it.", "That is unknown."])
+def test_refusals(answer: str) -> None:
+    assert is_refusal(answer)
+
+
+def test_an_answer_is_no_refusal() -> None:
+    assert not is_refusal("He owned three cars.")
+
+
+def test_bootstrap_draws_questions_not_scores() -> None:
+    low, high = bootstrap_interval([[1.0] * 10, [0.0] * 10])
+    assert (low, high) == (0, 1)
+    assert bootstrap_interval([[1.0]] * 5) == (1, 1)
+    few, many = bootstrap_interval([[1.0], [0.0]] * 5), bootstrap_interval([[1.0], [0.0]] * 50)
+    assert many[1] - many[0] < few[1] - few[0]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lift.cli import options
-from lift.cli.console import fail, note, progress_display, resumable, show_estimate
+from lift.cli.console import default_writer, fail, note, progress_display, resumable, show_estimate
 from lift.errors import LiftError
 
 if TYPE_CHECKING:
@@ -33,15 +33,7 @@ def absorb(
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the adapters of several documents, each in one named after it."),
     ] = None,
-    generator: Annotated[
-        str | None,
-        typer.Option(
-            metavar=options.GENERATOR_KINDS,
-            help="Who writes the tasks: an OpenAI-compatible server (its key in $LIFT_API_KEY), a provider (its key "
-            "in $OPENAI_API_KEY, $DEEPSEEK_API_KEY), vLLM started for this run, self (the base model itself, which "
-            "should then be a capable one), or a recorded file.",
-        ),
-    ] = None,
+    generator: options.Generator = None,
     model: options.Model = None,
     generator_model: options.GeneratorModel = None,
     recipe: options.Recipe = None,
@@ -67,7 +59,10 @@ def absorb(
     """Make a model know DOCUMENT: write tasks about it and train an adapter on them meanwhile.
 
     Interrupted, it keeps what it has in DIR; the same command goes on and asks only for what is missing.
-    Several documents get an adapter each; the base model is loaded once.
+    Several documents get an adapter each; the base model is loaded once. Without --model and --generator an
+    embedded small model is used, and the tasks are written by itself, offline.
+
+    lift absorb report.md --out adapters/report
 
     lift absorb report.pdf --model Qwen/Qwen3-4B --generator http://localhost:8001/v1 --out adapters/report
 
@@ -75,16 +70,12 @@ def absorb(
     """
     allowed = None if budget is None else _seconds(budget)
     folders = _folders(documents, out, out_dir)
-    if generator is None:
-        raise typer.BadParameter(
-            "name who writes the tasks: the URL of an OpenAI-compatible server, self, or recorded:FILE",
-            param_hint="--generator",
-        )
     if title is not None and len(documents) > 1:
         raise typer.BadParameter("one title does not fit several documents", param_hint="--title")
     from lift.adapter import MANIFEST_FILE, TASKS_FILE, check_output_folder
     from lift.recipe import default_recipe, load_recipe
 
+    generator = generator or default_writer(model)
     # What can be wrong is said before torch is loaded.
     targets = dict(zip(documents, folders, strict=True))
     for document, folder in list(targets.items()):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lift.progress import Progress
     from lift.synthesis.estimate import Estimate
 
-__all__ = ["console", "fail", "note", "progress_display", "resumable", "show_estimate"]
+__all__ = ["console", "default_writer", "fail", "note", "progress_display", "resumable", "show_estimate"]
 
 _PHASES: Final = {
     "loading": "Loading the model",
@@ -48,6 +48,19 @@ def resumable(out: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         note(f"Interrupted. The tasks so far are in {out}; the same command goes on with them.")
         raise
+
+
+def default_writer(model: str | None) -> str:
+    """The generator where the user names none; says what to expect of it."""
+    from lift.synthesis.backends import default_generator
+
+    generator = default_generator(model)
+    note(
+        "No --generator: the embedded model writes the tasks itself, offline, with what it was taught about writing "
+        "tasks. It is good for English prose and a first impression; a strong model writes better ones: "
+        "--generator http://localhost:8000/v1 (vLLM, llama.cpp, Ollama), openai, deepseek."
+    )
+    return generator
 
 
 def show_estimate(estimate: Estimate, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lift.bundled import example_folder
 from lift.cli.absorb import summary
 from lift.cli.console import note, progress_display
 
@@ -84,17 +85,6 @@ def demo(
     for line in summary(lifted.manifest):
         note(line)
     note(f'Ask it yourself: lift ask {out} "Where was José Luis Picardo born?"')
-
-
-def example_folder() -> Path:
-    """The bundled example: inside the package when installed from a wheel, else in the checkout."""
-    from lift.errors import DocumentNotFoundError
-
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package / "examples" / "picardo", package.parents[1] / "examples" / "picardo"):
-        if folder.is_dir():
-            return folder
-    raise DocumentNotFoundError("the demo's document is missing from this installation of lift; install it again")
 
 
 def _table(questions: list[dict[str, Any]], before: list[str], after: list[str]) -> Table:

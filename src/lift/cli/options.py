@@ -35,7 +35,18 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One knob of the recipe, such as epochs=3. Can be repeated."),
 ]
-GENERATOR_KINDS = "URL|openai|deepseek|vllm:MODEL|self|recorded:FILE"
+_GENERATORS = "URL|openai|deepseek|vllm:MODEL|self|writer[:DIR]|recorded:FILE"
+Generator = Annotated[
+    str | None,
+    typer.Option(
+        metavar=_GENERATORS,
+        show_default=False,
+        help="Who writes the tasks: an OpenAI-compatible server (its key in $LIFT_API_KEY), a provider (its key "
+        "in $OPENAI_API_KEY, $DEEPSEEK_API_KEY), vLLM started for this run, self (the base model itself, which "
+        "should then be a capable one), writer (the embedded model, taught to write tasks; its default), a writer of "
+        "your own (lift writer), or a recorded file.",
+    ),
+]
 Title = Annotated[
     str | None,
     typer.Option(metavar="T", help="The document's title, as questions will name it. Default: the document's own."),

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lift.cli import options
-from lift.cli.console import note, progress_display, resumable, show_estimate
+from lift.cli.console import default_writer, note, progress_display, resumable, show_estimate
 
 __all__ = ["tasks"]
 
@@ -17,12 +17,7 @@ __all__ = ["tasks"]
 def tasks(
     document: options.Document,
     out: Annotated[Path, typer.Option(metavar="TASKS.jsonl", show_default=False, help="File for the tasks.")],
-    generator: Annotated[
-        str,
-        typer.Option(
-            metavar=options.GENERATOR_KINDS, show_default=False, help="Who writes the tasks; see lift absorb."
-        ),
-    ],
+    generator: options.Generator = None,
     generator_model: options.GeneratorModel = None,
     model: options.Model = None,
     recipe: options.Recipe = None,
@@ -48,6 +43,7 @@ def tasks(
     chosen = load_recipe(recipe or "paper", settings or [])
     limits = {"max_requests": max_requests, "max_tokens": max_tokens}
     chosen = chosen.replace(**{knob: value for knob, value in limits.items() if value is not None})
+    generator = generator or default_writer(model)
     if dry_run:
         show_estimate(estimate(document, generator=generator, recipe=chosen, title=title, store=out), as_json=as_json)
         return

@@ -8,7 +8,7 @@ from typing import Final
 
 from lift.synthesis.parser import Pair
 
-__all__ = ["fault_of", "normalised"]
+__all__ = ["fault_of", "is_grounded", "normalised"]
 
 # Questions about a text that the reader will never see.
 _POINTS_AT_TEXT: Final = re.compile(
@@ -21,6 +21,15 @@ _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 # A capitalised word that does not begin a sentence.
 _NAME: Final = re.compile(r"(?<=[\w,;)’'] )[A-ZÀ-ÖØ-Þ][\w’'-]*[\w]")
 _STEM: Final = 4
+# The same wherever it stands, for `is_grounded`; a word that any question may begin with is no name.
+_NAME_OR_NUMBER: Final = re.compile(r"[A-ZÀ-ÖØ-Þ][\w’'-]*|\d[\d.,]*")
+_NO_NAMES: Final = frozenset(
+    "a about according after among an and are as at because before besides between by can could did do does during for "
+    "from had has have he her his how if in into is it its most name no not of on one only or over she should since "
+    "some than that the their then there they this those through to under until upon was were what when where which "
+    "while who whom whose why will with would yes".split()
+)
+_LONG_STEM: Final = 5
 
 
 def normalised(text: str) -> str:
@@ -49,6 +58,21 @@ def fault_of(pair: Pair, source: str) -> str | None:
         if any(part[:_STEM] not in words for part in normalised(_plain(name)).split() if len(part) > 1):
             return "a name that the text does not have"
     return None
+
+
+def is_grounded(pair: Pair, source: str) -> bool:
+    """Whether every name and number in the question and in the answer occurs in `source`.
+
+    Stricter than `fault_of`, for generators that invent freely: theirs are the only words that count.
+    """
+    words = normalised(_plain(source)).split()
+    known, stems = set(words), {word[:_LONG_STEM] for word in words}
+    for match in _NAME_OR_NUMBER.findall(f"{pair.question} {pair.answer}"):
+        for part in normalised(_plain(match)).split():
+            exact = any(char.isdigit() for char in part)
+            if len(part) > 1 and part not in _NO_NAMES and not (part in known if exact else part[:_LONG_STEM] in stems):
+                return False
+    return True
 
 
 def int_of(number: str) -> int:

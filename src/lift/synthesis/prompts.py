@@ -143,6 +143,7 @@ class Request:
         count: pairs asked for.
         max_tokens: completion tokens allowed.
         temperature: sampling temperature.
+        may_be_empty: no pair at all is an answer.
     """
 
     segments: tuple[Segment, ...]
@@ -152,16 +153,12 @@ class Request:
     count: int
     max_tokens: int
     temperature: float
+    may_be_empty: bool = False
 
     @cached_property
     def key(self) -> str:
         """Hash of all that is asked (prompt, window, segment): the same question has the same key."""
         return hashlib.sha256(f"{self.system}\0{self.user}".encode()).hexdigest()[:16]
-
-    @property
-    def may_be_empty(self) -> bool:
-        """Whether no pair at all is an answer."""
-        return self.kind == "needle"
 
 
 def build_request(document: Document, segment: Segment, recipe: Recipe) -> Request:
@@ -218,6 +215,7 @@ def _request(segments: Sequence[Segment], kind: TaskKind, system: str, user: str
         count=recipe.tasks_per_segment,
         max_tokens=recipe.generator_max_tokens,
         temperature=recipe.generator_temperature,
+        may_be_empty=kind == "needle",
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from lift.chat_format import ChatFormat
 from lift.errors import TrainingError
-from lift.progress import REPORT_SECONDS
+from lift.progress import REPORT_SECONDS, Progress
 from lift.recipe import Recipe
 from lift.tasks import Task
 from lift.training.checkpoint import Checkpoint, CheckpointFolder
@@ -162,6 +163,18 @@ class TrainingRun:
                 if not self.all_in:
                     self._take(timeout=None if step else REPORT_SECONDS)
             self._losses += self._trainer.take_losses()
+
+    def progress(self, generation: Progress) -> Progress:
+        """A snapshot of training on top of one of generation."""
+        return replace(
+            generation,
+            visits=self.visits,
+            visits_total=self.visits_total,
+            steps=self.steps,
+            tokens_per_second=self.tokens_per_second,
+            loss=self.latest_loss,
+            seconds_left=self.seconds_left,
+        )
 
     def counts(self) -> dict[str, Any]:
         """For the manifest."""

@@ -7,16 +7,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lift.bundled import EMBEDDED_WRITER
 from lift.errors import GeneratorUnavailableError
+from lift.recipe import EMBEDDED
 from lift.synthesis.backends.base import Backend, RequestError
 from lift.synthesis.backends.providers import PROVIDERS
 
-__all__ = ["Backend", "RequestError", "open_backend"]
+__all__ = ["Backend", "RequestError", "default_generator", "open_backend"]
+
+_KINDS = (
+    "the URL of an OpenAI-compatible server (http://localhost:8000/v1), a provider "
+    f"({', '.join(PROVIDERS)}), vllm:MODEL, self, writer, writer:DIR or recorded:FILE"
+)
+
+
+def default_generator(model: str | None) -> str:
+    """Who writes tasks for the base model called `model` where the user names nobody.
+
+    Raises:
+        GeneratorUnavailableError: only the embedded model has a writer of its own.
+    """
+    if model not in (None, EMBEDDED):
+        raise GeneratorUnavailableError(f"name who writes the tasks (--generator): {_KINDS}")
+    return "writer"
 
 
 def open_backend(generator: str, model: str | None = None) -> Backend:
-    """The backend that `generator` names: a server's URL, a provider's name, `vllm:MODEL`,
-    `self` (the base model), or `recorded:FILE`.
+    """The backend that `generator` names: a server's URL, a provider's name, `vllm:MODEL`, `self` (the base model),
+    `writer` (the embedded model's, or `writer:DIR`), or `recorded:FILE`.
 
     Raises:
         GeneratorUnavailableError: there is no such kind of generator.
@@ -31,6 +49,10 @@ def open_backend(generator: str, model: str | None = None) -> Backend:
         from lift.synthesis.backends.local import LocalBackend
 
         return LocalBackend()
+    if kind == "writer":
+        from lift.synthesis.backends.writer import WriterBackend
+
+        return WriterBackend(Path(detail) if detail else EMBEDDED_WRITER, generator)
     if kind == "vllm":
         from lift.synthesis.backends.vllm import VLLMBackend
 
@@ -42,7 +64,4 @@ def open_backend(generator: str, model: str | None = None) -> Backend:
         from lift.synthesis.backends.openai import OpenAIBackend
 
         return OpenAIBackend(generator, model)
-    raise GeneratorUnavailableError(
-        f"no generator {generator!r}; give the URL of an OpenAI-compatible server "
-        f"(http://localhost:8000/v1), a provider ({', '.join(PROVIDERS)}), vllm:MODEL, self or recorded:FILE"
-    )
+    raise GeneratorUnavailableError(f"no generator {generator!r}; give {_KINDS}")

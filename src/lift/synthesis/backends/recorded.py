@@ -90,9 +90,13 @@ class RecordedBackend(Backend):
             )
         return segments
 
+    def pairs_about(self, segment: Segment) -> tuple[Pair, ...]:
+        """The recorded pairs of one of the `segments`."""
+        return self._pairs[segment.start]
+
     def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
         for segment in segments:
-            yield replace(build_request(document, segment, recipe), count=len(self._pairs[segment.start]))
+            yield replace(build_request(document, segment, recipe), count=len(self.pairs_about(segment)))
 
     def identity(self, document: Document, recipe: Recipe) -> StoreIdentity:
         content = hashlib.sha256(repr(self._records).encode()).hexdigest()[:12]
@@ -103,7 +107,7 @@ class RecordedBackend(Backend):
         yield self._pieces(request)
 
     async def _pieces(self, request: Request) -> AsyncIterator[str | Usage]:
-        for pair in self._pairs[request.segments[0].start]:
+        for pair in self.pairs_about(request.segments[0]):
             yield json.dumps(pair._asdict())
 
     def notes(self) -> dict[str, int]:

@@ -1,0 +1,136 @@
+"""Questions to a network: prompts that fit its context window, batches, greedy decoding."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+
+from lift.chat_format import ChatFormat, Turn
+from lift.decoding import decode_batch
+from lift.errors import ModelError
+
+if TYPE_CHECKING:
+    from lift.model import BaseModel
+
+__all__ = ["Asker"]
+
+_BATCH: Final = 16
+# Prompt tokens decoded together, at most; a longer prompt is decoded alone.
+_BATCH_TOKENS: Final = 8192
+_CUT_MARK: Final = "\n[...]\n"
+# A prefix that questions share is computed once if it is at least this long.
+_SHARED_TOKENS: Final = 512
+
+
+class Asker:
+    """Asks `network`, which is `base` as it is or with an adapter.
+
+    Args:
+        base: tokenizer and context window.
+        network: what answers.
+        chat_format: how a question is put.
+    """
+
+    def __init__(self, base: BaseModel, network: Any, chat_format: ChatFormat) -> None:
+        self._base = base
+        self._network = network
+        self._format = chat_format
+
+    def ask_many(
+        self, questions: Sequence[str], contexts: Sequence[str | None] | None = None, *, max_new_tokens: int = 256
+    ) -> list[str]:
+        """The answers to unrelated questions, decoded greedily, in batches of prompts of like length.
+
+        Args:
+            questions: as a user would put them.
+            contexts: text to put before each question; what does not fit is cut out of its middle.
+            max_new_tokens: limit of each answer; less where the context window has no room.
+        """
+        contexts = contexts or [None] * len(questions)
+        prompts = [
+            self.prompt(question, context=context, max_new_tokens=max_new_tokens)
+            for question, context in zip(questions, contexts, strict=True)
+        ]
+        shared = _shared_prefix(prompts)
+        if len(prompts) > 1 and shared >= _SHARED_TOKENS:
+            return self._after_one_prefix(prompts, shared, max_new_tokens)
+        answers: dict[int, str] = {}
+        for batch in _batches(prompts):
+            decoded = self.decode([prompts[number] for number in batch], max_new_tokens)
+            answers.update(zip(batch, decoded, strict=True))
+        return [answers[number] for number in range(len(questions))]
+
+    def prompt(
+        self, question: str, history: Sequence[Turn] = (), *, context: str | None = None, max_new_tokens: int = 256
+    ) -> list[int]:
+        """Token ids, with room for the answer: the oldest turns go first, then the middle of `context`.
+
+        Raises:
+            ModelError: the question alone does not fit.
+        """
+        window = self._base.context_tokens
+        # A long answer is cut short rather than refused, but not to nothing.
+        answer = min(max_new_tokens, window // 4)
+        bare = self._format.prompt_ids(question, history)
+        while len(bare) + answer > window and history:
+            history = history[1:]
+            bare = self._format.prompt_ids(question, history)
+        if len(bare) + answer > window:
+            raise ModelError(
+                f"the question has {len(bare)} tokens; it does not fit into the model's context window of {window}"
+            )
+        if context is None:
+            return bare
+        # Tokens that join differently at the seams may cost a few more.
+        room = max(0, window - min(max_new_tokens, window // 2) - len(bare) - 16)
+        return self._format.prompt_ids(question, history, context=self._fit(context, room))
+
+    def decode(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, **options: Any) -> list[str]:
+        """What follows `prompts`, decoded together; `options` go to `generate`."""
+        return decode_batch(
+            self._network,
+            self._base.tokenizer,
+            prompts,
+            stop_ids=self._format.stop_ids,
+            max_new_tokens=min(max_new_tokens, self._base.context_tokens - max(map(len, prompts))),
+            **options,
+        )
+
+    def _after_one_prefix(self, prompts: Sequence[list[int]], shared: int, max_new_tokens: int) -> list[str]:
+        """The answers where all prompts begin alike: that part is computed once."""
+        ids = torch.tensor([prompts[0][:shared]], device=self._network.device)
+        with torch.inference_mode():
+            cache = self._network(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
+        return [self.decode([prompt], max_new_tokens, past_key_values=copy.deepcopy(cache))[0] for prompt in prompts]
+
+    def _fit(self, text: str, room: int) -> str:
+        """As much of `text` as fits into `room` tokens: its head and its tail (the paper's truncated ICL)."""
+        tokenizer = self._base.tokenizer
+        ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        if len(ids) <= room:
+            return text
+        head, tail = -(-room // 2), room // 2
+        return f"{tokenizer.decode(ids[:head])}{_CUT_MARK}{tokenizer.decode(ids[len(ids) - tail :])}"
+
+
+def _batches(prompts: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Numbers of prompts, longest first, so many together as `_BATCH` and `_BATCH_TOKENS` allow."""
+    batches: list[list[int]] = []
+    for number in sorted(range(len(prompts)), key=lambda number: -len(prompts[number])):
+        longest = len(prompts[batches[-1][0]]) if batches else 0
+        if not batches or len(batches[-1]) == _BATCH or (len(batches[-1]) + 1) * longest > _BATCH_TOKENS:
+            batches.append([])
+        batches[-1].append(number)
+    return batches
+
+
+def _shared_prefix(prompts: Sequence[list[int]]) -> int:
+    """Tokens that all prompts begin with; each keeps its last one."""
+    if not prompts:
+        return 0
+    first, last = min(prompts), max(prompts)
+    common = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return min(common, min(map(len, prompts)) - 1)

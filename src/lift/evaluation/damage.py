@@ -1,0 +1,46 @@
+"""What a model forgot, and what it makes up: general questions, unrelated text, questions without an answer."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lift.evaluation.methods.base import Method
+from lift.evaluation.scores import is_refusal, keyword_match
+
+if TYPE_CHECKING:
+    from lift.document import Document
+    from lift.model import BaseModel
+
+__all__ = ["measure_damage"]
+
+
+def measure_damage(method: Method, document: Document, unanswerable: Sequence[str]) -> dict[str, float]:
+    """Three figures of the method's network.
+
+    Returns:
+        `general`: share of 30 general questions answered right, asked without a title; `perplexity`: of a text that
+        has nothing to do with any document; `invented`: share of `unanswerable` questions about the document that
+        it answers all the same (left out where there are none).
+    """
+    content: dict[str, Any] = json.loads(files("lift.evaluation").joinpath("general.json").read_text(encoding="utf-8"))
+    asked = content["questions"]
+    answers = method.ask_plainly([question["question"] for question in asked])
+    right = sum(keyword_match(answer, q["keywords"]) for answer, q in zip(answers, asked, strict=True))
+    figures = {"general": right / len(asked), "perplexity": _perplexity(method.setting.base, method, content["text"])}
+    if unanswerable:
+        replies = method.answer(document, unanswerable)
+        figures["invented"] = sum(not is_refusal(reply) for reply in replies) / len(replies)
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def _perplexity(base: BaseModel, method: Method, text: str) -> float:
+    ids = torch.tensor([base.tokenizer(text)["input_ids"]], device=base.device)
+    with torch.inference_mode():
+        loss = method.network(input_ids=ids, labels=ids).loss
+    return math.exp(float(loss))

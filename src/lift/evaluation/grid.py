@@ -1,0 +1,218 @@
+"""Every method on every document of a benchmark, resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from lift.document import Document
+from lift.errors import LiftError
+from lift.evaluation.benchmarks import Benchmark
+from lift.evaluation.damage import measure_damage
+from lift.evaluation.judge import Judge, JudgeError
+from lift.evaluation.methods import MethodSpec, Setting
+from lift.evaluation.questions import Question
+from lift.evaluation.results import Answer, Cell, Results, Run
+from lift.recipe import Recipe, load_recipe
+from lift.synthesis.backends import default_generator
+from lift.synthesis.prompts import PROMPT_VERSION
+
+if TYPE_CHECKING:
+    from lift.model import BaseModel
+
+__all__ = ["Grid", "GridProgress"]
+
+_WORK: Final = "work"
+
+
+@dataclass(frozen=True)
+class GridProgress:
+    """How far an evaluation is.
+
+    Attributes:
+        done, total: cells (a method on a document with a seed).
+        doing: the cell that is computed now.
+        errors: answers without a score so far.
+        seconds_left: estimate; None before the first cell is done.
+    """
+
+    done: int
+    total: int
+    doing: str
+    errors: int
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class _Job:
+    document: Document
+    questions: Sequence[Question]
+    method: MethodSpec
+    recipe: Recipe
+    cell: Cell
+
+
+class Grid:
+    """Runs methods on a benchmark and keeps every answer.
+
+    Args:
+        benchmark: documents, questions, scores.
+        methods: what is compared.
+        base: the base model.
+        recipe: of whatever is trained; a method's own knobs come on top.
+        generator: who writes tasks; None takes the tasks that come with the benchmark, else the base model's writer.
+        seeds: of the methods that train.
+        judge: scores free answers.
+        limit: at most so many documents.
+        sample: at most so many questions a document, drawn at random, the same every time.
+    """
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        methods: Sequence[MethodSpec],
+        *,
+        base: BaseModel,
+        recipe: Recipe,
+        generator: str | None = None,
+        seeds: Sequence[int] = (0,),
+        judge: Judge | None = None,
+        limit: int | None = None,
+        sample: int | None = None,
+    ) -> None:
+        self._benchmark = benchmark
+        self._base = base
+        self._generator = generator
+        self._judge = judge
+        self._errors = 0
+        self._seconds: dict[str, list[float]] = {}
+        self._jobs: list[_Job] = []
+        for document in islice(benchmark.documents(), limit):
+            questions = _sampled(benchmark.questions(document), sample)
+            for method in methods:
+                own = load_recipe(recipe, method.knobs)
+                for seed in seeds if method.trains else (0,):
+                    seeded = own.replace(seed=seed)
+                    self._jobs.append(_Job(document, questions, method, seeded, self._cell(document, method, seeded)))
+
+    @property
+    def cells(self) -> list[Cell]:
+        """What will be computed, in order."""
+        return [job.cell for job in self._jobs]
+
+    def run(self, results: Results, on_progress: Callable[[GridProgress], None] = lambda progress: None) -> int:
+        """Compute what `results` lacks.
+
+        Returns:
+            How many answers have no score; the same call tries them again.
+        """
+        for number, job in enumerate(self._jobs):
+            on_progress(self._progress(number, results))
+            missing = self._missing(job, results)
+            if not missing and results.has_run(job.cell):
+                continue
+            started = time.monotonic()
+            self._run_cell(job, missing, results)
+            self._seconds.setdefault(job.method.text, []).append(time.monotonic() - started)
+        on_progress(self._progress(len(self._jobs), results))
+        return self._errors
+
+    def _missing(self, job: _Job, results: Results) -> list[Question]:
+        """The questions to ask; those that only a judge failed on are scored now, as they were answered."""
+        missing = []
+        for question in job.questions:
+            known = results.unscored(job.cell, question.id)
+            if known:
+                results.add_answer(self._scored(job, question, known))
+            elif question.id not in results.answered(job.cell):
+                missing.append(question)
+        return missing
+
+    def _run_cell(self, job: _Job, missing: Sequence[Question], results: Results) -> None:
+        folder = results.folder / _WORK / hashlib.sha256(repr(job.cell).encode()).hexdigest()[:16]
+        recording = self._benchmark.recording(job.document)
+        generator = self._generator or (f"recorded:{recording}" if recording else default_generator(self._base.id))
+        method = job.method.open(Setting(self._base, job.recipe, generator, folder, self._benchmark.max_new_tokens))
+        try:
+            started = time.monotonic()
+            method.prepare(job.document)
+            prepared = time.monotonic()
+            answers = method.answer(job.document, [question.text for question in missing])
+            answered = time.monotonic()
+            for question, answer in zip(missing, answers, strict=True):
+                results.add_answer(self._scored(job, question, answer))
+            if not results.has_run(job.cell):
+                damage = measure_damage(method, job.document, self._benchmark.unanswerable(job.document))
+                costs = (prepared - started, answered - prepared)
+                results.add_run(
+                    Run(job.cell, job.document.title, method.costs, round(costs[0], 2), round(costs[1], 2), damage)
+                )
+        except (LiftError, RuntimeError, MemoryError) as error:  # this cell fails; the others need not
+            for question in missing:
+                if question.id not in results.answered(job.cell):
+                    results.add_answer(self._answer(job, question, "", None, f"{type(error).__name__}: {error}"))
+            return
+        finally:
+            method.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def _scored(self, job: _Job, question: Question, answer: str) -> Answer:
+        try:
+            if question.metric == "judge":
+                if self._judge is None:
+                    raise JudgeError("there is no judge; name one with --judge")
+                return self._answer(job, question, answer, self._judge.score(question, answer))
+            return self._answer(job, question, answer, self._benchmark.score(question, answer))
+        except JudgeError as error:
+            return self._answer(job, question, answer, None, f"judge: {error}")
+
+    def _answer(
+        self, job: _Job, question: Question, answer: str, score: float | None, error: str | None = None
+    ) -> Answer:
+        self._errors += error is not None
+        return Answer(
+            job.cell,
+            job.document.title,
+            question.id,
+            question.text,
+            question.answer,
+            question.kind,
+            question.metric,
+            answer,
+            score,
+            error,
+            self._benchmark.place(job.document),
+        )
+
+    def _cell(self, document: Document, method: MethodSpec, recipe: Recipe) -> Cell:
+        knobs = {name: value for name, value in recipe.to_dict().items() if name != "seed"}
+        asked = [knobs, self._generator, PROMPT_VERSION] if method.trains else [recipe.prompt_template]
+        digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
+        name = self._benchmark.name
+        return Cell(name, document.sha256[:16], method.text, self._base.id, digest, recipe.seed)
+
+    def _progress(self, done: int, results: Results) -> GridProgress:
+        left = [job for job in self._jobs[done:] if not results.has_run(job.cell)]
+        known = [seconds for times in self._seconds.values() for seconds in times]
+        seconds_left = None
+        if known:
+            average = sum(known) / len(known)
+            means = {method: sum(times) / len(times) for method, times in self._seconds.items()}
+            seconds_left = sum(means.get(job.method.text, average) for job in left)
+        job = self._jobs[done] if done < len(self._jobs) else None
+        doing = f"{job.method.text}, {job.document.title}, seed {job.cell.seed}" if job else ""
+        return GridProgress(done, len(self._jobs), doing, self._errors, seconds_left)
+
+
+def _sampled(questions: Sequence[Question], most: int | None) -> Sequence[Question]:
+    if most is None or most >= len(questions):
+        return questions
+    chosen = sorted(random.Random(0).sample(range(len(questions)), most))
+    return [questions[number] for number in chosen]

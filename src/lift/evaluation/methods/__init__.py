@@ -1,0 +1,64 @@
+"""Methods: ways of answering questions about a document; none of them knows a benchmark.
+
+A new method is one class here with a line in `METHODS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, Final
+
+from lift.errors import BenchmarkError
+from lift.evaluation.methods.base import Method, Setting
+
+__all__ = ["METHODS", "Method", "MethodSpec", "Setting", "parse_method"]
+
+# Imported at first use: they bring torch.
+METHODS: Final[Mapping[str, str]] = {
+    "base": "reading.NoContext",
+    "icl": "reading.TruncatedContext",
+    "rag": "reading.Retrieval",
+    "embed": "reading.EmbeddingRetrieval",
+    "llmlingua": "reading.Compressed",
+    "raw": "raw.RawText",
+    "temp-lora": "raw.TempLora",
+    "lift": "lifting.Lift",
+    "lift+icl": "lifting.LiftWithContext",
+}
+_SEEDLESS: Final = frozenset({"base", "icl", "rag", "embed", "llmlingua"})
+
+
+class MethodSpec:
+    """A method with knobs of its own, as the user writes it: `lift`, `raw:lr=1e-3`.
+
+    Attributes:
+        text: as written; its name in results.
+        name: of the method.
+        knobs: of the recipe, as `key=value`.
+        trains: whether seeds and knobs of training make a difference.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.name, _, knobs = text.partition(":")
+        self.knobs = [knob for knob in knobs.split(":") if knob]
+        if self.name not in METHODS:
+            raise BenchmarkError(f"no method {self.name!r}; there are {', '.join(METHODS)}")
+        self.trains = self.name not in _SEEDLESS
+
+    def open(self, setting: Setting) -> Method:
+        """The method, not yet prepared."""
+        module, _, kind = METHODS[self.name].partition(".")
+        build: Callable[[Setting], Any] = getattr(import_module(f"{__name__}.{module}"), kind)
+        method: Method = build(setting)
+        return method
+
+
+def parse_method(text: str) -> MethodSpec:
+    """A method by its name, with knobs after colons.
+
+    Raises:
+        BenchmarkError: there is no such method.
+    """
+    return MethodSpec(text.strip())

@@ -1,0 +1,86 @@
+"""The interface of a method: it prepares for a document, then answers questions about it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lift.asking import Asker
+from lift.document import Document
+from lift.recipe import Recipe
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+    from lift.model import BaseModel
+    from lift.synthesis.backends import Backend
+
+__all__ = ["Method", "Setting"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every method gets.
+
+    Attributes:
+        base: the base model, loaded once.
+        recipe: of whatever is trained; its seed too.
+        generator: who writes tasks about a document.
+        folder: for the state of a run that may be interrupted.
+        max_new_tokens: room for an answer.
+    """
+
+    base: BaseModel
+    recipe: Recipe
+    generator: str | Backend
+    folder: Path
+    max_new_tokens: int
+
+
+class Method(ABC):
+    """One way of answering questions about a document.
+
+    Attributes:
+        costs: what `prepare` cost: steps, tokens, tasks, where there is something to tell.
+        adapted: the network with the method's adapter; None where the base model answers.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.costs: dict[str, Any] = {}
+        self.adapted: PeftModel | None = None
+
+    @abstractmethod
+    def prepare(self, document: Document) -> None:
+        """Learn, index or read `document`."""
+
+    @abstractmethod
+    def contexts(self, document: Document, questions: Sequence[str]) -> Sequence[str | None]:
+        """The text shown with each question."""
+
+    def answer(self, document: Document, questions: Sequence[str]) -> list[str]:
+        """Answers, decoded greedily with the one prompt that all methods share."""
+        asker = self._asker(self.setting.recipe.prompt_template, document.title)
+        return asker.ask_many(questions, self.contexts(document, questions), max_new_tokens=self.setting.max_new_tokens)
+
+    def ask_plainly(self, questions: Sequence[str]) -> list[str]:
+        """Answers to questions that have nothing to do with a document, asked without its title or text."""
+        return self._asker("{question}", "").ask_many(questions, max_new_tokens=self.setting.max_new_tokens)
+
+    @property
+    def network(self) -> Any:
+        """What answers."""
+        return self.adapted or self.setting.base.network
+
+    def _asker(self, prompt_template: str, title: str) -> Asker:
+        base = self.setting.base
+        return Asker(base, self.network, base.chat_format(prompt_template, title))
+
+    def close(self) -> None:
+        """Leave the base model as it was."""
+        if self.adapted is not None:
+            self.adapted.unload()
+            self.adapted = None

@@ -1,0 +1,45 @@
+"""LIFT itself, alone and with the text in the context too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lift.adapter import MANIFEST_FILE
+from lift.chat import load
+from lift.document import Document
+from lift.evaluation.methods.base import Method
+from lift.pipeline import absorb
+
+__all__ = ["Lift", "LiftWithContext"]
+
+
+class Lift(Method):
+    """`lift`: absorb the document, then answer without it."""
+
+    def prepare(self, document: Document) -> None:
+        setting = self.setting
+        folder = setting.folder / "adapter"
+        if (folder / MANIFEST_FILE).exists():
+            lifted = load(folder, model=setting.base)
+        else:
+            lifted = absorb(
+                document,
+                generator=setting.generator,
+                model=setting.base,
+                recipe=setting.recipe,
+                out=folder,
+            )
+        self.adapted = lifted.adapted
+        counts, seconds = lifted.manifest.counts, lifted.manifest.seconds
+        self.costs = {name: counts[name] for name in ("tasks", "steps", "tokens")}
+        self.costs |= {"generation_seconds": seconds["generation"], "training_seconds": seconds["training"]}
+
+    def contexts(self, document: Document, questions: Sequence[str]) -> Sequence[str | None]:
+        return [None] * len(questions)
+
+
+class LiftWithContext(Lift):
+    """`lift+icl`: the same, with as much of the document in the context as fits."""
+
+    def contexts(self, document: Document, questions: Sequence[str]) -> Sequence[str | None]:
+        return [document.text] * len(questions)

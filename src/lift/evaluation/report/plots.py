@@ -1,0 +1,104 @@
+"""Plots of a report, as SVG."""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from statistics import mean
+from typing import Any, Final
+
+from lift.errors import MissingExtraError
+from lift.evaluation.report.tables import Row
+from lift.evaluation.results import Answer
+
+__all__ = ["accuracy_bars", "accuracy_over_time", "needle_maps"]
+
+_WIDTH: Final = 7.0
+
+
+def accuracy_bars(rows: Sequence[Row]) -> str:
+    """Mean scores with their intervals, a bar a method."""
+    plt = _pyplot()
+    figure, axes = plt.subplots(figsize=(_WIDTH, 0.45 * len(rows) + 1))
+    places = range(len(rows))
+    scores = [100 * row.score for row in rows]
+    errors = [[100 * (row.score - row.low) for row in rows], [100 * (row.high - row.score) for row in rows]]
+    axes.barh(places, scores, xerr=errors, color="#4878a8", ecolor="#888888", capsize=3)
+    axes.set_yticks(places, [row.method for row in rows])
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.set_xlabel("score, % (95 % interval over questions)")
+    return _svg(figure)
+
+
+def accuracy_over_time(rows: Sequence[Row]) -> str:
+    """Scores against the seconds until the first answer can begin (TTFT), a point a method."""
+    plt = _pyplot()
+    figure, axes = plt.subplots(figsize=(_WIDTH, 3.6))
+    for row in rows:
+        if row.prepare_seconds is None:
+            continue
+        x, y = max(row.prepare_seconds, 0.1), 100 * row.score
+        axes.errorbar(
+            x,
+            y,
+            yerr=[[y - 100 * row.low], [100 * row.high - y]],
+            fmt="o",
+            color="#4878a8",
+            ecolor="#888888",
+            capsize=3,
+        )
+        axes.annotate(row.method, (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8)
+    axes.set_xscale("log")
+    axes.set_ylim(0, 100)
+    axes.set_xlabel("seconds of preparation (log)")
+    axes.set_ylabel("score, %")
+    return _svg(figure)
+
+
+def needle_maps(answers: Iterable[Answer]) -> dict[str, str]:
+    """For every method, mean scores by depth and length."""
+    cells: dict[str, dict[tuple[float, float], list[float]]] = defaultdict(lambda: defaultdict(list))
+    for answer in answers:
+        if answer.score is not None and {"length", "depth"} <= set(answer.place):
+            cells[answer.cell.method][answer.place["depth"], answer.place["length"]].append(answer.score)
+    return {method: _heat_map(scores) for method, scores in cells.items()}
+
+
+def _heat_map(scores: dict[tuple[float, float], list[float]]) -> str:
+    plt = _pyplot()
+    depths, lengths = sorted({depth for depth, _ in scores}), sorted({length for _, length in scores})
+    figure, axes = plt.subplots(figsize=(_WIDTH, 0.4 * len(depths) + 1.4))
+    grid = [[100 * mean(scores.get((d, n), [float("nan")])) for n in lengths] for d in depths]
+    axes.imshow(grid, vmin=0, vmax=100, cmap="RdYlGn", aspect="auto")
+    for y, row in enumerate(grid):
+        for x, value in enumerate(row):
+            if value == value:  # not a number: no such cell yet
+                axes.text(x, y, f"{value:.0f}", ha="center", va="center", fontsize=8, color="black")
+    axes.set_xticks(range(len(lengths)), [f"{length:,.0f}" for length in lengths])
+    axes.set_yticks(range(len(depths)), [f"{depth:.0f} %" for depth in depths])
+    axes.set_xlabel("length, tokens")
+    axes.set_ylabel("depth")
+    return _svg(figure)
+
+
+def _pyplot() -> Any:
+    try:
+        import matplotlib
+    except ImportError:
+        raise MissingExtraError("plots need the extra lift-llm[eval]: pip install 'lift-llm[eval]'") from None
+    matplotlib.use("Agg")
+    # The same input gives the same file; text stays text.
+    matplotlib.rcParams.update({"svg.hashsalt": "lift", "svg.fonttype": "none", "font.size": 9})
+    import matplotlib.pyplot
+
+    return matplotlib.pyplot
+
+
+def _svg(figure: Any) -> str:
+    text = io.StringIO()
+    figure.savefig(text, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})
+    _pyplot().close(figure)
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :]

@@ -1,0 +1,97 @@
+"""What a trained task writer is asked and how it answers: one form for its training and its use.
+
+It has two tasks: to write pairs about a segment, and, as a check, to answer a question with the segment before its
+eyes. Both show the same view of the document, which is short, since every token costs time on a small machine: a
+little of the preceding text, and the names that occur before it. Without the names a pair could not say what it is
+about: in a chapter on a castle, the castle's name often stands pages before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from lift.document import Document, Segment
+from lift.synthesis.parser import Pair
+from lift.synthesis.prompts import window_start
+
+__all__ = ["WRITER_VERSION", "checker_prompt", "view", "view_in", "writer_answer", "writer_prompt"]
+
+_WINDOW_CHARS: Final = 300
+# The names in so many characters before the segment, those that occur often and lately first.
+_NAMES_SPAN: Final = 6000
+_NAMES: Final = 16
+# Capitalised words within a sentence, joined by such words as "de la".
+_CAPITALISED: Final = r"[A-ZÀ-ÖØ-Þ][\w’'-]+"
+_NAME: Final = re.compile(
+    rf"(?<=[\w,;:)”\"’'\]] ){_CAPITALISED}(?: (?:(?:de|la|del|of|the|and|y|von|van|for) ){{0,2}}{_CAPITALISED})*"
+)
+
+_VIEW: Final = """\
+Title: {title}
+Names: {names}
+
+Text before the segment:
+{preceding}
+
+Segment:
+{segment}"""
+_WRITE: Final = "{view}\n\nWrite {count} question-answer pairs about the segment."
+_CHECK: Final = "{view}\n\nQuestion: {question}"
+
+WRITER_VERSION: Final = "writer-" + hashlib.sha256(f"{_VIEW}{_WRITE}{_CHECK}".encode()).hexdigest()[:12]
+
+
+def view(document: Document, segment: Segment, window_chars: int = _WINDOW_CHARS) -> str:
+    """The segment and what is needed to understand it.
+
+    Args:
+        window_chars: at most this much preceding text; never more than 300 characters.
+    """
+    start = window_start(document.text, segment.start, min(window_chars, _WINDOW_CHARS))
+    return _VIEW.format(
+        title=document.title,
+        names="; ".join(_names_before(document.text, segment.start)) or "(none)",
+        preceding=document.text[start : segment.start].strip() or "(none)",
+        segment=segment.text,
+    )
+
+
+def writer_prompt(shown: str, count: int) -> str:
+    """The user's turn that asks for `count` pairs about the segment of a `view`."""
+    return _WRITE.format(view=shown, count=count)
+
+
+def view_in(prompt: str) -> str:
+    """The `view` in a writer's prompt."""
+    return prompt.rpartition("\n\n")[0]
+
+
+def writer_answer(pairs: Iterable[Pair]) -> str:
+    """The writer's turn: an object a line, the answer first.
+
+    A small model says what a text says more faithfully than it invents a question; the question for a given answer
+    is then easy.
+    """
+    return "\n".join(json.dumps({"answer": p.answer, "question": p.question}, ensure_ascii=False) for p in pairs)
+
+
+def checker_prompt(shown: str, question: str) -> str:
+    """The user's turn that asks for the answer to a question about the segment of a `view`."""
+    return _CHECK.format(view=shown, question=question)
+
+
+def _names_before(text: str, end: int) -> list[str]:
+    start = max(0, end - _NAMES_SPAN)
+    count: Counter[str] = Counter()
+    latest: dict[str, int] = {}
+    for match in _NAME.finditer(text, start, end):
+        name = match[0].removesuffix("’s").removesuffix("'s")
+        count[name] += 1
+        latest[name] = match.start()
+    weight = {name: count[name] * (1 + (latest[name] - start) / _NAMES_SPAN) for name in count}
+    return sorted(weight, key=lambda name: -weight[name])[:_NAMES]

@@ -1,0 +1,214 @@
+"""A whole evaluation on a tiny model, with every method that needs nothing installed: computed, kept, resumed."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lift.document import Document
+from lift.errors import BenchmarkError, LiftError
+from lift.evaluation.benchmarks.base import Benchmark
+from lift.evaluation.grid import Grid, GridProgress
+from lift.evaluation.judge import JudgeError
+from lift.evaluation.methods import METHODS, Setting, parse_method
+from lift.evaluation.questions import Question
+from lift.evaluation.report import summary_table, write_report
+from lift.evaluation.results import Results, read_answers, read_runs
+from lift.recipe import Recipe
+from tests.conftest import EXAMPLE
+
+METHODS_HERE = ("base", "icl", "rag", "raw", "temp-lora", "lift", "lift+icl")
+RECIPE = Recipe(
+    tasks_per_segment=2, epochs=1, tasks_per_step=4, min_steps=2, rank=2, alpha=4, lr=1e-3, trained_share=0.5
+)
+
+
+class Small(Benchmark):
+    """Two questions about the demo document's beginning."""
+
+    name = "small"
+    max_new_tokens = 4
+
+    def __init__(self, texts: Sequence[int] = (388,), metric: Any = "f1") -> None:
+        self._texts = texts
+        self._metric = metric
+
+    def documents(self) -> Iterator[Document]:
+        text = (EXAMPLE / "picardo.txt").read_text(encoding="utf-8")
+        for number, length in enumerate(self._texts):
+            yield Document.from_text(text[:length], f"Part {number}")
+
+    def questions(self, document: Document) -> list[Question]:
+        return [Question(str(n), f"Who is number {n}?", "Picardo", metric=self._metric) for n in range(2)]
+
+    def recording(self, document: Document) -> Path:
+        return EXAMPLE / "tasks.jsonl"
+
+    def unanswerable(self, document: Document) -> Sequence[str]:
+        return ("Why?",)
+
+
+def grid(base: Any, *methods: str, benchmark: Benchmark | None = None, **options: Any) -> Grid:
+    return Grid(benchmark or Small(), [parse_method(method) for method in methods], base=base, recipe=RECIPE, **options)
+
+
+def test_every_method(tiny: Any, tmp_path: Path) -> None:
+    before = {name: weight.clone() for name, weight in tiny.network.state_dict().items()}
+    seen: list[GridProgress] = []
+    with Results(tmp_path) as results:
+        assert grid(tiny, *METHODS_HERE, seeds=(0, 1)).run(results, seen.append) == 0
+    answers, runs = read_answers(tmp_path), read_runs(tmp_path)
+    # Three methods train nothing and run once, four run with both seeds; two questions each.
+    assert len(runs) == 3 + 4 * 2
+    assert len(answers) == 2 * len(runs)
+    assert (seen[-1].done, seen[-1].total) == (11, 11)
+    assert seen[5].seconds_left is not None
+    steps = {run.cell.method: run.costs.get("steps") for run in runs}
+    assert steps["base"] is None
+    # The baselines get at least LIFT's number of steps.
+    assert min(steps["raw"], steps["temp-lora"]) >= steps["lift"] > 0
+    assert all({"general", "perplexity", "invented"} == set(run.damage) for run in runs)
+    after = tiny.network.state_dict()
+    assert list(after) == list(before)
+    assert all((after[name] == weight).all() for name, weight in before.items())
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_a_stopped_run_goes_on(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(progress: GridProgress) -> None:
+        if progress.done == 1:
+            raise KeyboardInterrupt
+
+    with Results(tmp_path) as results, pytest.raises(KeyboardInterrupt):
+        grid(tiny, "base", "lift").run(results, stop)
+    assert {answer.cell.method for answer in read_answers(tmp_path)} == {"base"}
+    with Results(tmp_path) as results:
+        grid(tiny, "base", "lift").run(results)
+    lines = (tmp_path / "answers.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 4  # nothing was asked twice
+    with Results(tmp_path) as results:
+        monkeypatch.setattr("lift.evaluation.methods.MethodSpec.open", None)  # whatever computes now fails
+        grid(tiny, "base", "lift").run(results)
+
+
+def test_knobs_of_a_method_and_other_recipes_are_results_of_their_own(tiny: Any, tmp_path: Path) -> None:
+    with Results(tmp_path) as results:
+        grid(tiny, "lift:tasks_per_segment=1", "lift").run(results)
+    runs = {run.cell.method: run.costs["tasks"] for run in read_runs(tmp_path)}
+    assert runs["lift:tasks_per_segment=1"] < runs["lift"]
+    assert len({cell.recipe for cell in grid(tiny, "lift:tasks_per_segment=1", "lift").cells}) == 2
+
+
+def test_a_method_that_fails_is_counted_and_tried_again(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lift.evaluation.methods.reading import Retrieval
+
+    def fail(self: Any, document: Document) -> None:
+        raise LiftError("no index today")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Retrieval, "prepare", fail)
+        with Results(tmp_path) as results:
+            assert grid(tiny, "rag", "base").run(results) == 2
+    failed = [answer for answer in read_answers(tmp_path) if answer.error]
+    assert len(failed) == 2
+    assert all(answer.score is None and "no index today" in str(answer.error) for answer in failed)
+    row = next(row for row in summary_table(read_answers(tmp_path), read_runs(tmp_path)) if row.method == "rag")
+    assert (row.questions, row.errors) == (0, 2)  # never scored
+    with Results(tmp_path) as results:
+        assert grid(tiny, "rag", "base").run(results) == 0
+    assert not [answer for answer in read_answers(tmp_path) if answer.error]
+
+
+class TestJudged:
+    class Judge:
+        """Fails so often, then finds everything right."""
+
+        def __init__(self, failures: int) -> None:
+            self.failures = failures
+            self.asked = 0
+
+        def score(self, question: Question, answer: str) -> float:
+            self.asked += 1
+            if self.asked <= self.failures:
+                raise JudgeError("overloaded")
+            return 1.0
+
+    def test_a_judge_that_fails_is_asked_again_without_another_run(
+        self, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        judge: Any = self.Judge(failures=1)
+        with Results(tmp_path) as results:
+            assert grid(tiny, "base", benchmark=Small(metric="judge"), judge=judge).run(results) == 1
+        monkeypatch.setattr("lift.evaluation.methods.MethodSpec.open", None)
+        with Results(tmp_path) as results:
+            assert grid(tiny, "base", benchmark=Small(metric="judge"), judge=judge).run(results) == 0
+        assert judge.asked == 3
+        assert [answer.score for answer in read_answers(tmp_path)] == [1.0, 1.0]
+
+    def test_no_judge(self, tiny: Any, tmp_path: Path) -> None:
+        with Results(tmp_path) as results:
+            assert grid(tiny, "base", benchmark=Small(metric="judge")).run(results) == 2
+        assert "name one with --judge" in str(read_answers(tmp_path)[0].error)
+
+
+def test_quick_looks(tiny: Any) -> None:
+    two = Small(texts=(388, 700))
+    assert len(grid(tiny, "base", benchmark=two).cells) == 2
+    assert len(grid(tiny, "base", benchmark=two, limit=1).cells) == 1
+    assert grid(tiny, "base", sample=1)._jobs[0].questions == grid(tiny, "base", sample=1)._jobs[0].questions
+    assert len(grid(tiny, "base", sample=1)._jobs[0].questions) == 1
+
+
+def test_methods_know_their_names() -> None:
+    assert {parse_method(name).name for name in METHODS} == set(METHODS)
+    assert parse_method("raw:lr=1e-3:epochs=2").knobs == ["lr=1e-3", "epochs=2"]
+    with pytest.raises(BenchmarkError, match="no method 'lora'; there are base"):
+        parse_method("lora")
+
+
+def test_retrieval_finds_the_segment(tiny: Any, picardo: Document, tmp_path: Path) -> None:
+    method = parse_method("rag").open(Setting(tiny, Recipe(), "self", tmp_path, 4))
+    method.prepare(picardo)
+    (context,) = method.contexts(picardo, ["How many brothers did Picardo have?"])
+    assert context is not None
+    assert "four brothers" in context
+    assert len(context) < len(picardo.text) / 4
+
+
+def test_the_report_holds_everything(tiny: Any, tmp_path: Path) -> None:
+    with Results(tmp_path) as results:
+        grid(tiny, "base", "lift", seeds=(0, 1)).run(results)
+    files = {path.name: path.read_text(encoding="utf-8") for path in write_report(tmp_path)}
+    assert {"report.md", "report.csv", "report.html", "small-accuracy.svg", "small-time.svg"} == set(files)
+    assert files["report.csv"].count("\n") == 3
+    page = files["report.html"]
+    assert page.count("<svg") == 2
+    assert "Who is number 1?" in page
+    assert 'name="viewport"' in page
+    assert "prefers-color-scheme: dark" in page
+    again = {path.name: path.read_text(encoding="utf-8") for path in write_report(tmp_path)}
+    assert again == files
+
+
+def test_needle_maps(tmp_path: Path) -> None:
+    cell = {"benchmark": "needle", "document": "d", "method": "lift", "model": "m", "recipe": "r", "seed": 0}
+    common = {"title": "T", "question": "q", "reference": "a", "kind": "safe", "metric": "f1", "answer": "a"}
+    lines = [
+        {"cell": {**cell, "document": str(n)}, **common, "question_id": "1", "score": n % 2, "error": None,
+         "place": {"length": 1000 * (n // 2 + 1), "depth": 50 * (n % 2)}}
+        for n in range(4)
+    ]  # fmt: skip
+    (tmp_path / "answers.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    files = {path.name: path.read_text(encoding="utf-8") for path in write_report(tmp_path)}
+    assert "needle-needle-lift.svg" in files
+    assert "2,000" in files["needle-needle-lift.svg"]
+    assert "| lift | 50.0% (n = 4) |" in files["report.md"]
+
+
+def test_a_report_of_nothing(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="holds no results"):
+        write_report(tmp_path)

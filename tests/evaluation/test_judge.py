@@ -1,0 +1,95 @@
+"""The judge over a real HTTP server."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from lift.errors import BenchmarkError
+from lift.evaluation.judge import Judge, JudgeError
+from lift.evaluation.questions import Question
+
+QUESTION = Question("1", "Who built the mill?", "Anna", metric="judge")
+
+
+class JudgeServer:
+    """Says what it is told to say."""
+
+    def __init__(self) -> None:
+        self.reply = "True"
+        self.models = ["judge"]
+        self.prompts: list[str] = []
+
+    async def list_models(self, request: Request) -> JSONResponse:
+        return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]})
+
+    async def chat(self, request: Request) -> JSONResponse:
+        self.prompts.append((await request.json())["messages"][0]["content"])
+        if self.reply == "500":
+            return JSONResponse({"error": {"message": "broken"}}, status_code=400)
+        message = {"role": "assistant", "content": self.reply}
+        return JSONResponse(
+            {"id": "1", "object": "chat.completion", "created": 0, "model": "judge",
+             "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}
+        )  # fmt: skip
+
+
+@pytest.fixture
+def server() -> Iterator[tuple[JudgeServer, str]]:
+    judge = JudgeServer()
+    routes = [
+        Route("/v1/models", judge.list_models),
+        Route("/v1/chat/completions", judge.chat, methods=["POST"]),
+    ]
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    running = uvicorn.Server(uvicorn.Config(Starlette(routes=routes), log_level="critical"))
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    yield judge, f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    running.should_exit = True
+    thread.join()
+
+
+@pytest.mark.parametrize(("reply", "score"), [("True", 1), ("false.", 0), ("**True**, since both say Anna", 1)])
+def test_verdicts(server: tuple[JudgeServer, str], reply: str, score: float) -> None:
+    judge, url = server
+    judge.reply = reply
+    assert Judge(url).score(QUESTION, "It was Anna.") == score
+    assert all(text in judge.prompts[0] for text in ("Who built the mill?", "Anna", "It was Anna."))
+
+
+def test_silence_is_wrong_without_asking(server: tuple[JudgeServer, str]) -> None:
+    judge, url = server
+    assert Judge(url).score(QUESTION, "  ") == 0
+    assert not judge.prompts
+
+
+@pytest.mark.parametrize("reply", ["Perhaps.", "", "500"])
+def test_no_verdict_is_an_error(server: tuple[JudgeServer, str], reply: str) -> None:
+    judge, url = server
+    judge.reply = reply
+    with pytest.raises(JudgeError):
+        Judge(url).score(QUESTION, "Anna")
+
+
+def test_several_models(server: tuple[JudgeServer, str]) -> None:
+    judge, url = server
+    judge.models = ["a", "b"]
+    with pytest.raises(BenchmarkError, match="has 2 models; name one with --judge-model"):
+        Judge(url)
+    assert Judge(url, "b").model == "b"
+
+
+def test_nobody_there() -> None:
+    with pytest.raises(BenchmarkError, match="cannot be reached"):
+        Judge("http://127.0.0.1:9/v1")
