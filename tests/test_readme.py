@@ -51,6 +51,7 @@ def stand_ins(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch)
     """The README's document, model and server, as small ones of the same kind."""
     sentence = (EXAMPLE / "picardo.txt").read_text(encoding="utf-8")[:117].encode("ascii", "ignore").decode()
     (tmp_path / "report.pdf").write_bytes(pdf(sentence.strip()))
+    (tmp_path / "notes.md").write_text(sentence, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return {"Qwen/Qwen3-4B": str(tiny_model), "http://localhost:8001/v1": "URL"}
 
@@ -62,8 +63,14 @@ def small(command: str, stand_ins: dict[str, str], url: str) -> str:
 
 
 def test_a_users_own_document_on_the_command_line(stand_ins: dict[str, str]) -> None:
-    lines = commands("sh")
-    assert [line.split()[:2] for line in lines] == [["lift", "absorb"], ["lift", "ask"], ["lift", "chat"]]
+    lines = [line.removeprefix(".venv/bin/") for line in commands("sh")]
+    assert [line.split()[:3] for line in lines] == [
+        ["lift", "absorb", "notes.md"],  # offline: nothing of it reaches the server
+        ["lift", "ask", "adapters/notes"],
+        ["lift", "absorb", "report.pdf"],
+        ["lift", "ask", "adapters/report"],
+        ["lift", "chat", "adapters/report"],
+    ]
     with ReplayServer(RECORDED) as server:
         for line in lines:
             arguments = shlex.split(small(line, stand_ins, server.url))[1:]

@@ -11,6 +11,7 @@ import torch
 from lift.chat_format import ChatFormat, Turn
 from lift.decoding import decode_batch
 from lift.errors import ModelError
+from lift.prefix import shared_prefix
 
 if TYPE_CHECKING:
     from lift.model import BaseModel
@@ -54,8 +55,8 @@ class Asker:
             self.prompt(question, context=context, max_new_tokens=max_new_tokens)
             for question, context in zip(questions, contexts, strict=True)
         ]
-        shared = _shared_prefix(prompts)
-        if len(prompts) > 1 and shared >= _SHARED_TOKENS:
+        shared = shared_prefix([tuple(prompt) for prompt in prompts]) if len(prompts) > 1 else 0
+        if shared >= _SHARED_TOKENS:
             return self._after_one_prefix(prompts, shared, max_new_tokens)
         answers: dict[int, str] = {}
         for batch in _batches(prompts):
@@ -125,12 +126,3 @@ def _batches(prompts: Sequence[Sequence[int]]) -> list[list[int]]:
             batches.append([])
         batches[-1].append(number)
     return batches
-
-
-def _shared_prefix(prompts: Sequence[list[int]]) -> int:
-    """Tokens that all prompts begin with; each keeps its last one."""
-    if not prompts:
-        return 0
-    first, last = min(prompts), max(prompts)
-    common = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return min(common, min(map(len, prompts)) - 1)

@@ -9,6 +9,8 @@ import torch
 from tokenizers.decoders import DecodeStream
 from transformers import GenerationConfig, StoppingCriteria
 
+from lift.prefix import shared_prefix
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
@@ -23,6 +25,7 @@ def decode_batch(
     stop_ids: Collection[int],
     max_new_tokens: int,
     temperature: float = 0.0,
+    families: Sequence[int] | None = None,
     on_text: Callable[[int, str], bool] | None = None,
     **options: Any,
 ) -> list[str]:
@@ -34,13 +37,18 @@ def decode_batch(
         stop_ids: tokens that end an answer.
         max_new_tokens: limit of each answer.
         temperature: of sampling; 0 decodes greedily.
+        families: a number for each prompt; what all prompts of a number begin with is computed once for them.
         on_text: called with the number of a prompt and a new piece of its answer; a false return ends it.
         options: passed on to `generate`.
     """
-    longest = max(map(len, prompts))
     pad = tokenizer.pad_token_id
-    ids = torch.tensor([[pad] * (longest - len(prompt)) + list(prompt) for prompt in prompts])
-    mask = torch.tensor([[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+    starts = _common_starts(prompts, families) if families else [0] * len(prompts)
+    # What is shared ends in one column, what is not begins there: [padding, start] [padding, rest].
+    columns = [[prompt[:start] for prompt, start in zip(prompts, starts, strict=True)],
+               [prompt[start:] for prompt, start in zip(prompts, starts, strict=True)]]  # fmt: skip
+    (head_ids, head_mask), (rest_ids, rest_mask) = (_padded(rows, pad) for rows in columns)
+    ids, mask = torch.cat([head_ids, rest_ids], dim=1), torch.cat([head_mask, rest_mask], dim=1)
+    longest = ids.shape[1]
     sampling = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
     config = GenerationConfig(
         max_new_tokens=max_new_tokens, eos_token_id=sorted(stop_ids), pad_token_id=pad, **sampling
@@ -48,6 +56,8 @@ def decode_batch(
     if on_text:
         options["stopping_criteria"] = [_HandOver(tokenizer, len(prompts), frozenset(stop_ids), on_text)]
     with torch.inference_mode():
+        if families:
+            options["past_key_values"] = _computed_once(network, head_ids, head_mask, families)
         output = network.generate(
             input_ids=ids.to(network.device),
             attention_mask=mask.to(network.device),
@@ -55,6 +65,37 @@ def decode_batch(
             **options,
         )
     return [text.strip() for text in tokenizer.batch_decode(output[:, longest:], skip_special_tokens=True)]
+
+
+def _common_starts(prompts: Sequence[Sequence[int]], families: Sequence[int]) -> list[int]:
+    """For each prompt, how many of its tokens its family begins with; each keeps its last one."""
+    members: dict[int, list[tuple[int, ...]]] = {}
+    for prompt, family in zip(prompts, families, strict=True):
+        members.setdefault(family, []).append(tuple(prompt))
+    lengths = {family: shared_prefix(rows) for family, rows in members.items()}
+    return [lengths[family] for family in families]
+
+
+def _padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask, padded on the left: [rows, longest]."""
+    longest = max(map(len, rows))
+    ids = torch.tensor([[pad] * (longest - len(row)) + list(row) for row in rows], dtype=torch.long)
+    mask = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], dtype=torch.long)
+    return ids, mask
+
+
+def _computed_once(network: Any, ids: torch.Tensor, mask: torch.Tensor, families: Sequence[int]) -> Any:
+    """The key-value cache of rows that are the same within a family."""
+    first = {family: row for row, family in reversed(list(enumerate(families)))}
+    numbers = {family: number for number, family in enumerate(first)}
+    rows = list(first.values())
+    ids, mask = ids[rows].to(network.device), mask[rows].to(network.device)
+    positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
+    cache = network(
+        input_ids=ids, attention_mask=mask, position_ids=positions, use_cache=True, logits_to_keep=1
+    ).past_key_values
+    cache.batch_select_indices(torch.tensor([numbers[family] for family in families], device=network.device))
+    return cache
 
 
 class _HandOver(StoppingCriteria):

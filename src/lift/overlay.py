@@ -45,7 +45,7 @@ class Overlay:
             config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
             weights = load_file(folder / "adapter_model.safetensors")
             scale = float(config["lora_alpha"]) / float(config["r"])
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
+        except (OSError, ValueError, KeyError, ZeroDivisionError, SafetensorError) as error:
             raise AdapterError(f"{folder} holds no LoRA adapter: {error!r}") from None
         if config.get("use_dora") or config.get("use_rslora") or config.get("bias", "none") != "none":
             raise AdapterError(f"{folder}: only plain LoRA can be worn for a moment")

@@ -203,14 +203,13 @@ PRESETS: Final[Mapping[str, Recipe]] = {
     # For teaching a small model to write tasks (`lift writer`); chosen on a document held out (docs/benchmarks.md).
     "writer": Recipe(
         prompt_template="{question}",
-        rank=32,
-        alpha=64,
-        trained_share=0.5,
+        rank=16,
+        alpha=32,
         lr=1e-3,
         warmup_steps=5,
         decay_share=0.8,
-        epochs=2,
-        pack_tokens=2048,
+        epochs=1,
+        tasks_per_step=24,
     ),
 }
 

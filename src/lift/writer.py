@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Final
 
 from lift.adapter import Manifest, check_output_folder, save_adapter
 from lift.document import Document
@@ -18,14 +20,22 @@ from lift.progress import Progress
 from lift.recipe import Recipe, load_recipe
 from lift.synthesis.backends.recorded import RecordedBackend
 from lift.synthesis.checks import is_grounded
+from lift.synthesis.foci import find_foci, mentions
+from lift.synthesis.parser import Pair
 from lift.synthesis.writing import WRITER_VERSION, checker_prompt, view, writer_answer, writer_prompt
 from lift.tasks import Task
-from lift.training.run import TrainingRun
+from lift.training.encoding import EncodedTask, encode_task
+from lift.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from lift.model import BaseModel
 
 __all__ = ["train_writer", "writer_lessons"]
+
+# Lessons a segment, at most, of either kind.
+_WRITTEN: Final = 4
+_CHECKED: Final = 2
+_YES_OR_NO: Final = re.compile(r"(yes|no)\b", re.IGNORECASE)
 
 
 def train_writer(
@@ -58,23 +68,24 @@ def train_writer(
     folder = Path(out)
     check_output_folder(folder, overwrite=overwrite)
     chosen = load_recipe(recipe)
-    lessons = [lesson for document, tasks in recordings for lesson in writer_lessons(document, tasks, chosen)]
-    if not lessons:
+    segments = [group for document, tasks in recordings for group in writer_lessons(document, tasks, chosen)]
+    if not segments:
         raise TaskFileError("there are no recorded tasks to learn from")
     base = load_if_named(model, device, dtype)
     adapted = attach_adapter(base, chosen)
     try:
-        run = TrainingRun(
-            adapted,
-            chosen,
-            base.chat_format(chosen.prompt_template, title=""),
-            _Lessons(lessons),
-            max_tokens=base.context_tokens,
-            expected_tasks=len(lessons),
-        )
-        for _ in run.until_done():
-            if on_progress:
-                on_progress(run.progress(Progress("training", tasks=run.tasks)))
+        chat_format = base.chat_format(chosen.prompt_template, title="")
+        encoded = [[encode_task(lesson, chat_format, base.context_tokens) for lesson in group] for group in segments]
+        steps = list(_steps(encoded, chosen))
+        losses = []
+        with Trainer(adapted, chosen) as trainer:
+            for number, step in enumerate(steps):
+                left = (len(steps) - number) / max(1.0, len(steps) * chosen.decay_share)
+                trainer.step(step, lr_scale=min(1.0, left))
+                losses += trainer.take_losses()
+                if on_progress:
+                    on_progress(_progress(trainer, losses, len(encoded), steps, time.monotonic() - started))
+        tenth = max(1, len(losses) // 10)
         manifest = Manifest(
             document={
                 "title": "a task writer",
@@ -85,17 +96,17 @@ def train_writer(
             base_model=base.identity(),
             recipe=chosen.to_dict(),
             generator=", ".join(document.title for document, _ in recordings),
-            counts=run.counts(),
-            losses=run.losses(),
-            seconds={"training": round(run.seconds, 2), "total": round(time.monotonic() - started, 2)},
+            counts={"tasks": sum(map(len, segments)), "segments": len(segments), "steps": trainer.steps},
+            losses={"first": round(fmean(losses[:tenth]), 4), "last": round(fmean(losses[-tenth:]), 4)},
+            seconds={"total": round(time.monotonic() - started, 2)},
         )
         return save_adapter(adapted, manifest, folder)
     finally:
         adapted.unload()
 
 
-def writer_lessons(document: Document, recording: Path, recipe: Recipe) -> list[Task]:
-    """Two lessons a recorded segment: to write its pairs, and to answer one of their questions.
+def writer_lessons(document: Document, recording: Path, recipe: Recipe) -> list[list[Task]]:
+    """The lessons of every recorded segment: to write its pairs, each for a focus, and to answer some questions.
 
     Pairs with names or numbers that the view of the segment does not have are left out: they would teach to invent.
     """
@@ -103,25 +114,53 @@ def writer_lessons(document: Document, recording: Path, recipe: Recipe) -> list[
     rng = random.Random(recipe.seed)
     lessons = []
     for segment in backend.segments(document, recipe):
-        shown = view(document, segment)
-        pairs = [pair for pair in backend.pairs_about(segment) if is_grounded(pair, shown)]
-        if not pairs:
-            continue
-        name, about = f"{document.sha256[:8]}-{segment.index}", (segment.index,)
-        lessons.append(Task(name, writer_prompt(shown, len(pairs)), writer_answer(pairs), "segment", about))
-        checked = rng.choice(pairs)
-        lessons.append(Task(f"{name}-check", checker_prompt(shown, checked.question), checked.answer, "segment", about))
-    return lessons
+        shown, foci, about = view(document, segment), find_foci(segment.text), (segment.index,)
+        grounded = [pair for pair in backend.pairs_about(segment) if is_grounded(pair, shown)]
+        texts = [
+            (writer_prompt(shown, focus), writer_answer(pair))
+            for pair in grounded
+            if not _YES_OR_NO.match(pair.answer) and (focus := _focus_of(pair, foci))
+        ]
+        texts = rng.sample(texts, min(len(texts), _WRITTEN))
+        checked = rng.sample(grounded, min(len(grounded), _CHECKED))
+        texts += [(checker_prompt(shown, pair.question), pair.answer) for pair in checked]
+        names = (f"{document.sha256[:8]}-{segment.index}-{number}" for number in range(len(texts)))
+        lessons.append([Task(name, *text, "segment", about) for name, text in zip(names, texts, strict=True)])
+    return [group for group in lessons if group]
 
 
-class _Lessons:
-    """All lessons at once, as a `TaskSource`."""
+def _focus_of(pair: Pair, foci: Sequence[str]) -> str | None:
+    """What the question asks for: the longest phrase of the answer that it does not say itself."""
+    asked_for = [focus for focus in foci if mentions(pair.answer, focus) and not mentions(pair.question, focus)]
+    return max(asked_for, key=len, default=None)
 
-    def __init__(self, lessons: Sequence[Task]) -> None:
-        self._left = list(lessons)
 
-    def take(self, timeout: float | None = None) -> list[Task]:
-        if not self._left:
-            raise EOFError
-        taken, self._left = self._left, []
-        return taken
+def _steps(segments: Sequence[list[EncodedTask]], recipe: Recipe) -> Iterator[list[EncodedTask]]:
+    """Whole segments, so that their lessons share a pack and the view is computed once, in another order every pass."""
+    rng = random.Random(recipe.seed)
+    for _ in range(recipe.epochs):
+        step: list[EncodedTask] = []
+        for group in rng.sample(list(segments), len(segments)):
+            step += group
+            if len(step) >= recipe.tasks_per_step:
+                yield step
+                step = []
+        if step:
+            yield step
+
+
+def _progress(
+    trainer: Trainer, losses: Sequence[float], segments: int, steps: Sequence[list[EncodedTask]], seconds: float
+) -> Progress:
+    done = trainer.steps
+    return Progress(
+        "training",
+        segments=segments,
+        segments_total=segments,
+        visits=sum(map(len, steps[:done])),
+        visits_total=sum(map(len, steps)),
+        steps=done,
+        tokens_per_second=trainer.tokens / seconds,
+        loss=fmean(losses[-20:]),
+        seconds_left=seconds / done * (len(steps) - done),
+    )

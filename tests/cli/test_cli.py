@@ -191,7 +191,12 @@ def test_tasks_can_be_made_first_and_absorbed_later(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["absorb", "DOC", "--out", "OUT"], 2, "name who writes the tasks"),
+        (["absorb", "DOC", "--out", "OUT", "--model", "m"], 1, "name who writes the tasks"),
+        (["writer", "DOC", "--out", "OUT"], 2, "is not DOCUMENT=TASKS.jsonl"),
+        (["writer", "none.txt=none.jsonl", "--out", "OUT"], 1, "error: no document at none.txt"),
+        (["eval", "picardo", "--methods", "lora", "--out", "OUT"], 1, "error: no method 'lora'"),
+        (["eval", "picardo", "--seeds", "x", "--out", "OUT"], 2, "is no list of whole numbers"),
+        (["report", "OUT"], 1, "holds no results"),
         (["absorb", "DOC"], 2, "--out"),
         (["ask", "OUT"], 2, "either questions or --questions"),
         (["nothing"], 2, "No such command"),

@@ -1,5 +1,6 @@
 """Real engines write tasks for a real text, and the model is trained on them."""
 
+import json
 import subprocess
 import sys
 import time
@@ -12,6 +13,10 @@ import lift
 from lift.document import Document
 from lift.errors import LiftWarning
 from lift.progress import Progress
+from lift.splitting import split_document
+from lift.synthesis.checks import is_grounded
+from lift.synthesis.parser import Pair
+from lift.synthesis.writing import view
 from tests.conftest import EXAMPLE
 
 pytestmark = pytest.mark.integration
@@ -102,3 +107,26 @@ def test_an_interruption_does_not_wait_for_a_long_answer(document: Document, tmp
         lift.absorb(document, generator="self", recipe=recipe, out=tmp_path / "a", on_progress=interrupt)
     assert time.monotonic() - seen[-1] < 20
     assert '"done"' not in (tmp_path / "a" / "tasks.jsonl").read_text(encoding="utf-8")
+
+
+def test_a_text_and_nothing_else(document: Document, tmp_path: Path) -> None:
+    """No model, no generator: the embedded model writes the tasks with its writer's adapter, which leaves no trace."""
+    base = lift.load_base_model()
+    before = {name: weight.clone() for name, weight in base.network.state_dict().items()}
+    recipe = lift.load_recipe("cpu", {"tasks_per_segment": 2, "epochs": 2, "min_steps": 1, "rank": 4})
+    lifted = lift.absorb(document, model=base, recipe=recipe, out=tmp_path / "a")
+    counts = lifted.manifest.counts
+    assert lifted.manifest.generator == "writer"
+    assert 2 <= counts["tasks"] <= 2 * counts["segments"]
+    assert counts["visits"] == 2 * counts["tasks"]
+    assert counts["generator_tokens"]["completion"] > 0
+    segments = split_document(document, recipe)
+    for line in (tmp_path / "a" / "tasks.jsonl").read_text(encoding="utf-8").splitlines():
+        task = json.loads(line)
+        if task["record"] == "task":
+            pair = Pair(task["question"], task["answer"])
+            assert is_grounded(pair, view(document, segments[task["segments"][0]]))
+    lifted.close()
+    after = base.network.state_dict()
+    assert list(after) == list(before)
+    assert all((after[name] == weight).all() for name, weight in before.items())

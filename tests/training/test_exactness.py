@@ -12,10 +12,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lift.prefix import shared_prefix
 from lift.training import attention
 from lift.training.attention import use_packed_attention
 from lift.training.encoding import EncodedTask
-from lift.training.packing import Pack, shared_prefix_length
+from lift.training.packing import Pack
 from tests.training.families import (
     FAMILIES,
     GEMMA2,
@@ -45,7 +46,7 @@ def error_of_packs(model: Any, tasks: Sequence[EncodedTask], **options: Any) -> 
 def test_a_pack_equals_separate_sequences(config: Any, dtype: torch.dtype, tolerance: float, prefix: int) -> None:
     model = build(config, dtype)
     tasks = some_tasks(prefix, 6)
-    assert shared_prefix_length(tasks) == prefix
+    assert shared_prefix([task.prompt_ids for task in tasks]) == prefix
     assert error_of_packs(model, tasks) < tolerance
 
 
@@ -59,7 +60,7 @@ def test_one_question_with_two_answers() -> None:
     """The prefix must leave each branch the last prompt token, whose logit predicts the first label."""
     prompt = (5, 6, 7, 8)
     tasks = [EncodedTask("a", prompt, (9, 10, 11)), EncodedTask("b", prompt, (9, 12))]
-    assert shared_prefix_length(tasks) == 3
+    assert shared_prefix([task.prompt_ids for task in tasks]) == 3
     assert error_of_packs(build(LLAMA, torch.float64), tasks) < 1e-10
 
 

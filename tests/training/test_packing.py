@@ -2,8 +2,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lift.prefix import shared_prefix
 from lift.training.encoding import EncodedTask
-from lift.training.packing import pack_tasks, shared_prefix_length
+from lift.training.packing import pack_tasks
 
 IDS = st.lists(st.integers(0, 2), min_size=1, max_size=12).map(tuple)
 TASKS = st.lists(st.builds(EncodedTask, st.uuids().map(str), IDS, IDS), min_size=1, max_size=12)
@@ -11,7 +12,7 @@ TASKS = st.lists(st.builds(EncodedTask, st.uuids().map(str), IDS, IDS), min_size
 
 @given(TASKS)
 def test_the_prefix_is_common_and_leaves_the_last_prompt_token(tasks: list[EncodedTask]) -> None:
-    length = shared_prefix_length(tasks)
+    length = shared_prefix([task.prompt_ids for task in tasks])
     assert len({task.ids[:length] for task in tasks}) == 1
     assert all(length < len(task.prompt_ids) for task in tasks)
     longer = [task.ids[: length + 1] for task in tasks]
@@ -46,3 +47,16 @@ def test_tasks_of_like_length_share_a_pack() -> None:
     tasks = [EncodedTask(str(n), (1, 2, n), (5,) * n) for n in (2, 30, 3, 31)]
     # Two packs are needed; both have room for more than they get, since they are of like size.
     assert [[task.task_id for task in pack.tasks] for pack in pack_tasks(tasks, 70)] == [["31", "30"], ["3", "2"]]
+
+
+def test_tasks_with_a_long_beginning_of_their_own_share_a_pack() -> None:
+    head, first, second = tuple(range(10)), tuple(range(100, 200)), tuple(range(300, 400))
+    tasks = [
+        EncodedTask(f"{name}{number}", head + passage + (number,), (1, 2))
+        for name, passage in (("a", first), ("b", second))
+        for number in range(3)
+    ]
+    lonely = [EncodedTask(f"c{number}", (*head, 500 + number), (1,)) for number in range(2)]
+    packs = pack_tasks([*tasks, *lonely], pack_tokens=1000)
+    assert sorted("".join(sorted({task.task_id[0] for task in pack.tasks})) for pack in packs) == ["a", "b", "c"]
+    assert sorted(pack.prefix_length for pack in packs) == [10, 110, 110]

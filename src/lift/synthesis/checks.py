@@ -8,7 +8,7 @@ from typing import Final
 
 from lift.synthesis.parser import Pair
 
-__all__ = ["fault_of", "is_grounded", "normalised"]
+__all__ = ["fault_of", "is_grounded", "normalised", "stems"]
 
 # Questions about a text that the reader will never see.
 _POINTS_AT_TEXT: Final = re.compile(
@@ -58,6 +58,11 @@ def fault_of(pair: Pair, source: str) -> str | None:
         if any(part[:_STEM] not in words for part in normalised(_plain(name)).split() if len(part) > 1):
             return "a name that the text does not have"
     return None
+
+
+def stems(text: str) -> list[str]:
+    """The words of `text` in lower case, without accents and endings."""
+    return [word[:_LONG_STEM] for word in normalised(_plain(text)).split()]
 
 
 def is_grounded(pair: Pair, source: str) -> bool:

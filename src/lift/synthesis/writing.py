@@ -1,9 +1,12 @@
 """What a trained task writer is asked and how it answers: one form for its training and its use.
 
-It has two tasks: to write pairs about a segment, and, as a check, to answer a question with the segment before its
-eyes. Both show the same view of the document, which is short, since every token costs time on a small machine: a
-little of the preceding text, and the names that occur before it. Without the names a pair could not say what it is
-about: in a chapter on a castle, the castle's name often stands pages before.
+It has two tasks: to write a pair that asks for a given phrase of a segment, its focus; and, as a check, to answer a
+question with the segment before its eyes. A small model that may choose what to ask repeats itself and drifts away from
+the text; bound to a focus it does neither, and whether the pair fits its focus can be checked by rules.
+
+Both show the same view of the document, which is short, since every token costs time on a small machine: a little of
+the preceding text, and the names that occur before it. Without the names a pair could not say what it is about: in a
+chapter on a castle, the castle's name often stands pages before.
 """
 
 from __future__ import annotations
@@ -12,14 +15,13 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
 from typing import Final
 
 from lift.document import Document, Segment
 from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import window_start
 
-__all__ = ["WRITER_VERSION", "checker_prompt", "view", "view_in", "writer_answer", "writer_prompt"]
+__all__ = ["WRITER_VERSION", "checker_prompt", "view", "writer_answer", "writer_prompt"]
 
 _WINDOW_CHARS: Final = 300
 # The names in so many characters before the segment, those that occur often and lately first.
@@ -40,7 +42,7 @@ Text before the segment:
 
 Segment:
 {segment}"""
-_WRITE: Final = "{view}\n\nWrite {count} question-answer pairs about the segment."
+_WRITE: Final = "{view}\n\nAsk for: {focus}"
 _CHECK: Final = "{view}\n\nQuestion: {question}"
 
 WRITER_VERSION: Final = "writer-" + hashlib.sha256(f"{_VIEW}{_WRITE}{_CHECK}".encode()).hexdigest()[:12]
@@ -61,23 +63,14 @@ def view(document: Document, segment: Segment, window_chars: int = _WINDOW_CHARS
     )
 
 
-def writer_prompt(shown: str, count: int) -> str:
-    """The user's turn that asks for `count` pairs about the segment of a `view`."""
-    return _WRITE.format(view=shown, count=count)
+def writer_prompt(shown: str, focus: str) -> str:
+    """The user's turn that asks for a pair about the segment of a `view` whose answer is or contains `focus`."""
+    return _WRITE.format(view=shown, focus=focus)
 
 
-def view_in(prompt: str) -> str:
-    """The `view` in a writer's prompt."""
-    return prompt.rpartition("\n\n")[0]
-
-
-def writer_answer(pairs: Iterable[Pair]) -> str:
-    """The writer's turn: an object a line, the answer first.
-
-    A small model says what a text says more faithfully than it invents a question; the question for a given answer
-    is then easy.
-    """
-    return "\n".join(json.dumps({"answer": p.answer, "question": p.question}, ensure_ascii=False) for p in pairs)
+def writer_answer(pair: Pair) -> str:
+    """The writer's turn: the answer first, since the question for a given answer is easy."""
+    return json.dumps({"answer": pair.answer, "question": pair.question}, ensure_ascii=False)
 
 
 def checker_prompt(shown: str, question: str) -> str:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, takewhile
+from itertools import chain
 
 import torch
 
+from lift.prefix import shared_prefix
 from lift.training.attention import PackLayout
 from lift.training.encoding import EncodedTask
 
-__all__ = ["Pack", "PackTensors", "pack_tasks", "shared_prefix_length"]
+__all__ = ["Pack", "PackTensors", "pack_tasks"]
+
+# Tokens that tasks must share beyond what all tasks of a step do, to get packs of their own.
+_WORTH_A_PACK = 64
 
 
 @dataclass(frozen=True)
@@ -71,15 +75,12 @@ class PackTensors:
     layout: PackLayout
 
 
-def shared_prefix_length(tasks: Sequence[EncodedTask]) -> int:
-    """Length of the longest prefix common to `tasks` that leaves every task its last prompt token.
+def _prompt_prefix(tasks: Sequence[EncodedTask]) -> int:
+    """Tokens that the prompts of `tasks` begin with; every task keeps its last prompt token.
 
     That token's logit predicts the first label, so it has to be in the branch.
     """
-    shortest = min(len(task.prompt_ids) for task in tasks) - 1
-    first, last = min(task.prompt_ids for task in tasks), max(task.prompt_ids for task in tasks)
-    common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
-    return max(0, min(shortest, common))
+    return shared_prefix([task.prompt_ids for task in tasks])
 
 
 def pack_tasks(tasks: Sequence[EncodedTask], pack_tokens: int) -> list[Pack]:
@@ -88,7 +89,24 @@ def pack_tasks(tasks: Sequence[EncodedTask], pack_tokens: int) -> list[Pack]:
     Tasks of like length share a pack, longest first: attention pads branches to the longest of a pack.
     Packs are of like size: a small one costs nearly as much overhead as a full one.
     """
-    prefix_length = shared_prefix_length(tasks)
+    return [pack for family in _families(tasks) for pack in _pack_family(family, pack_tokens)]
+
+
+def _families(tasks: Sequence[EncodedTask]) -> list[list[EncodedTask]]:
+    """Tasks that share much more than all of them do (many questions about one long text) apart from the others."""
+    everywhere = _prompt_prefix(tasks)
+    families: list[list[EncodedTask]] = []
+    for task in sorted(tasks, key=lambda task: task.prompt_ids):
+        if families and _prompt_prefix([families[-1][0], task]) - everywhere >= _WORTH_A_PACK:
+            families[-1].append(task)
+        else:
+            families.append([task])
+    others = [family[0] for family in families if len(family) == 1]
+    return [family for family in families if len(family) > 1] + ([others] if others else [])
+
+
+def _pack_family(tasks: Sequence[EncodedTask], pack_tokens: int) -> list[Pack]:
+    prefix_length = _prompt_prefix(tasks)
     total = sum(len(task) - prefix_length for task in tasks)
     most = max(1, pack_tokens - prefix_length)
     enough = total / math.ceil(total / most)

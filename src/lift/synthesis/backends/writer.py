@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,25 +17,31 @@ from lift.overlap import token_f1
 from lift.recipe import Recipe
 from lift.synthesis.backends.in_process import InProcessBackend, Job
 from lift.synthesis.checks import fault_of, is_grounded, normalised
+from lift.synthesis.foci import find_foci, mentions
 from lift.synthesis.parser import Pair, PairParser
 from lift.synthesis.prompts import Request
 from lift.synthesis.usage import Usage
-from lift.synthesis.writing import WRITER_VERSION, checker_prompt, view, view_in, writer_prompt
+from lift.synthesis.writing import WRITER_VERSION, checker_prompt, view, writer_prompt
 from lift.tasks import StoreIdentity
 
 if TYPE_CHECKING:
+    from lift.chat_format import ChatFormat
     from lift.model import BaseModel
     from lift.overlay import Overlay
 
 __all__ = ["WriterBackend"]
 
-# Samples of a segment's pairs, at most: each asks for all pairs, and the checks keep some of them.
+# Every focus of a segment is asked for so often, at most: first greedily, then sampled.
 _ROUNDS: Final = 3
+# More foci than pairs are wanted at first, since the checks refuse some pairs.
+_SPARE_FOCI: Final = 2
 # Token F1 between a pair's answer and what the writer answers when it is asked the question.
 _LEAST_AGREEMENT: Final = 0.5
+_PAIR_TOKENS: Final = 96
+# Prompts decoded together, by the device's type.
+_ROWS: Final = {"cpu": 128}
+_ROWS_ELSEWHERE: Final = 384
 _CHECK_TOKENS: Final = 40
-# Questions that are checked together.
-_CHECK_BATCH: Final = 40
 
 # A fifth to a third of the words of any English text are these, and hardly any of another language's.
 _ENGLISH: Final = frozenset("the of and to that was is it for with as on by at from be this are which".split())
@@ -44,29 +51,58 @@ _SAMPLE_CHARS: Final = 20_000
 
 @dataclass
 class _Draft:
-    """The pairs about one segment so far."""
+    """The pairs about one segment so far.
+
+    Attributes:
+        shown: what the writer sees of the document.
+        foci: what to ask for, the best first.
+        missing: pairs wanted still.
+        tried: foci asked for in this round.
+        asked: questions so far.
+        cost: tokens so far.
+    """
 
     job: Job
     shown: str
+    foci: list[str]
     missing: int
+    tried: int = 0
     asked: set[str] = field(default_factory=set)
     cost: Usage = field(default_factory=Usage)
 
-    def fresh(self, text: str) -> Iterator[Pair]:
-        """The pairs in `text` that were not asked before and that the rules let pass."""
-        for pair in PairParser().feed(text):
-            question = normalised(pair.question)
-            if question not in self.asked and is_grounded(pair, self.shown) and not fault_of(pair, self.shown):
-                self.asked.add(question)
-                yield pair
+    def next_foci(self) -> list[str]:
+        """What to ask for now; nothing once all pairs are there or every focus has been asked for."""
+        if self.job.stopped or not self.missing:
+            return []
+        chosen = self.foci[self.tried : self.tried + self.missing + _SPARE_FOCI]
+        self.tried += len(chosen)
+        return chosen
+
+    def fault(self, pair: Pair, focus: str) -> str | None:
+        """Why the pair is no use, by rules."""
+        if normalised(pair.question) in self.asked:
+            return "asked before"
+        if not is_grounded(pair, self.shown) or fault_of(pair, self.shown):
+            return "says what the text does not"
+        if mentions(pair.question, focus) or not mentions(pair.answer, focus):
+            return "does not ask for its focus"
+        return None
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    draft: _Draft
+    focus: str
+    pair: Pair
 
 
 class WriterBackend(InProcessBackend):
     """Writes tasks with the base model and a writer's adapter (`lift writer`), which it wears for a batch.
 
-    Every segment is sampled several times, until it has its number of pairs. A pair is kept if it was not asked
-    before, if all its names and numbers occur in the text shown, and if the writer, asked the question with the
-    segment before its eyes, answers with about the same words.
+    It asks for one phrase of a segment after the other, until the segment has its number of pairs. A pair is kept if
+    it was not asked before, if all its names and numbers occur in the text shown, if the phrase is in the answer and
+    not in the question, and if the writer, asked the question with the segment before its eyes, answers with that
+    phrase and about the same words.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -77,7 +113,7 @@ class WriterBackend(InProcessBackend):
         self._folder = folder
         self._manifest = read_manifest(folder)
         self._overlay: Overlay | None = None
-        self._written = self._refused = 0
+        self._dropped: Counter[str] = Counter()
 
     def use_model(self, base: BaseModel) -> None:
         """Raises BaseModelMismatchError where the writer was taught on another model."""
@@ -99,7 +135,7 @@ class WriterBackend(InProcessBackend):
                 segments=(segment,),
                 kind="segment",
                 system="",
-                user=writer_prompt(view(document, segment, recipe.window_chars), recipe.tasks_per_segment),
+                user=view(document, segment, recipe.window_chars),
                 count=recipe.tasks_per_segment,
                 max_tokens=recipe.generator_max_tokens,
                 temperature=recipe.generator_temperature,
@@ -111,79 +147,101 @@ class WriterBackend(InProcessBackend):
         return replace(super().identity(document, recipe), prompt=f"{WRITER_VERSION}-{weights}")
 
     def notes(self) -> dict[str, int]:
-        return {"pairs written": self._written, "pairs written that the check refused": self._refused}
+        return {f"pairs dropped by the writer: {fault}": count for fault, count in sorted(self._dropped.items())}
 
     def answer(self, base: BaseModel, jobs: list[Job]) -> None:
         assert self._overlay
-        drafts = [_Draft(job, view_in(job.request.user), job.request.count) for job in jobs]
-        for _ in range(_ROUNDS):
-            lacking = [draft for draft in drafts if draft.missing and not draft.job.stopped]
-            if not lacking:
-                break
-            # A turn a round, so that training goes on in between.
-            with base.undressed(), self._overlay.worn():
-                found = self._write(base, lacking)
-                agreements = self._agreements(base, found)
-            for (draft, pair), agreement in zip(found, agreements, strict=True):
-                if agreement < _LEAST_AGREEMENT:
-                    self._refused += 1
-                elif draft.missing:
-                    draft.missing -= 1
-                    draft.job.hand_over(json.dumps(pair._asdict()))
-            if base.turns.urgent:
-                raise InterruptedError("the run ends")
+        chat = base.chat_format("{question}", title="")
+        drafts = [_draft(job) for job in jobs]
+        for number in range(_ROUNDS):
+            for draft in drafts:
+                draft.tried = 0
+            while asked := [(draft, focus) for draft in drafts for focus in draft.next_foci()]:
+                # A turn at a time, so that training goes on in between.
+                with base.undressed(), self._overlay.worn():
+                    candidates = self._write(base, chat, asked, sampled=number > 0)
+                    answers = self._answers(base, chat, candidates)
+                for candidate, answer in zip(candidates, answers, strict=True):
+                    self._take(candidate, answer)
         for draft in drafts:
             if draft.missing == draft.job.request.count:
                 draft.job.hand_over('{"pairs": []}')  # a heading, a list of names: nothing to ask
             draft.job.hand_over(draft.cost)
 
-    def _write(self, base: BaseModel, drafts: Sequence[_Draft]) -> list[tuple[_Draft, Pair]]:
-        """One sample of pairs for each draft, without those that are no use."""
-        from lift.decoding import decode_batch
+    def _write(
+        self, base: BaseModel, chat: ChatFormat, asked: Sequence[tuple[_Draft, str]], *, sampled: bool
+    ) -> list[_Candidate]:
+        """A pair for each focus, without those that are no use."""
+        prompts = [chat.prompt_ids(writer_prompt(draft.shown, focus)) for draft, focus in asked]
+        temperature = asked[0][0].job.request.temperature if sampled else 0.0
+        texts = _decode(base, chat, [draft for draft, _ in asked], prompts, _PAIR_TOKENS, temperature)
+        candidates = []
+        for (draft, focus), text in zip(asked, texts, strict=True):
+            pair = next(iter(PairParser().feed(text)), None)
+            fault = draft.fault(pair, focus) if pair else "not a question and an answer"
+            if pair and not fault:
+                draft.asked.add(normalised(pair.question))
+                candidates.append(_Candidate(draft, focus, pair))
+            else:
+                self._dropped[str(fault)] += 1
+        return candidates
 
-        chat = base.chat_format("{question}", title="")
-        prompts = [chat.prompt_ids(draft.job.request.user) for draft in drafts]
-        requests = [draft.job.request for draft in drafts]
-        texts = decode_batch(
+    def _answers(self, base: BaseModel, chat: ChatFormat, candidates: Sequence[_Candidate]) -> list[str]:
+        """What the writer answers to the candidates' questions."""
+        if not candidates:
+            return []
+        prompts = [chat.prompt_ids(checker_prompt(c.draft.shown, c.pair.question)) for c in candidates]
+        return _decode(base, chat, [candidate.draft for candidate in candidates], prompts, _CHECK_TOKENS, 0.0)
+
+    def _take(self, candidate: _Candidate, answer: str) -> None:
+        """Hand the pair over if `answer`, to its question, confirms it."""
+        draft, pair = candidate.draft, candidate.pair
+        if not mentions(answer, candidate.focus) or token_f1(answer, pair.answer) < _LEAST_AGREEMENT:
+            self._dropped["the check answers otherwise"] += 1
+        elif draft.missing:
+            draft.missing -= 1
+            draft.job.hand_over(json.dumps(pair._asdict()))
+
+
+def _draft(job: Job) -> _Draft:
+    (segment,) = job.request.segments
+    # Numbers and names first: they are what questions are asked about; then long phrases.
+    foci = sorted(
+        find_foci(segment.text), key=lambda focus: (not (focus[0].isdigit() or focus[0].isupper()), -len(focus))
+    )
+    return _Draft(job, job.request.user, foci, job.request.count)
+
+
+def _decode(
+    base: BaseModel,
+    chat: ChatFormat,
+    drafts: Sequence[_Draft],
+    prompts: Sequence[list[int]],
+    max_new_tokens: int,
+    temperature: float,
+) -> list[str]:
+    """What follows the prompts, one for each of `drafts`; in a batch the view of a segment is computed once."""
+    from lift.decoding import decode_batch
+
+    texts: list[str] = []
+    rows = _ROWS.get(base.device.type, _ROWS_ELSEWHERE)
+    for start in range(0, len(prompts), rows):
+        batch, owners = prompts[start : start + rows], drafts[start : start + rows]
+        texts += decode_batch(
             base.network,
             base.tokenizer,
-            prompts,
+            batch,
             stop_ids=chat.stop_ids,
-            max_new_tokens=_room(base, prompts, max(request.max_tokens for request in requests)),
-            temperature=requests[0].temperature,
-            on_text=lambda row, text: not (drafts[row].job.stopped or base.turns.urgent),
+            max_new_tokens=_room(base, batch, max_new_tokens),
+            temperature=temperature,
+            families=[id(draft) for draft in owners],
+            on_text=lambda row, text: not base.turns.urgent,
         )
-        for draft, prompt, text in zip(drafts, prompts, texts, strict=True):
-            written = len(base.tokenizer(text, add_special_tokens=False)["input_ids"])
-            draft.cost.add(Usage(len(prompt), completion=written))
-        found = [(draft, pair) for draft, text in zip(drafts, texts, strict=True) for pair in draft.fresh(text)]
-        self._written += len(found)
-        return found
-
-    def _agreements(self, base: BaseModel, found: Sequence[tuple[_Draft, Pair]]) -> list[float]:
-        """Token F1 of every pair's answer and the one that the writer gives to its question."""
-        from lift.decoding import decode_batch
-
-        chat = base.chat_format("{question}", title="")
-        prompts = [chat.prompt_ids(checker_prompt(draft.shown, pair.question)) for draft, pair in found]
-        order = sorted(range(len(found)), key=lambda number: len(prompts[number]))
-        agreements = [0.0] * len(found)
-        for start in range(0, len(order), _CHECK_BATCH):
-            if base.turns.urgent:
-                break
-            batch = order[start : start + _CHECK_BATCH]
-            asked = [prompts[number] for number in batch]
-            answers = decode_batch(
-                base.network,
-                base.tokenizer,
-                asked,
-                stop_ids=chat.stop_ids,
-                max_new_tokens=_room(base, asked, _CHECK_TOKENS),
-                on_text=lambda row, text: not base.turns.urgent,
-            )
-            for number, answer in zip(batch, answers, strict=True):
-                agreements[number] = token_f1(answer, found[number][1].answer)
-        return agreements
+        if base.turns.urgent:
+            raise InterruptedError("the run ends")
+    for draft, prompt, text in zip(drafts, prompts, texts, strict=True):
+        draft.cost.add(Usage(len(prompt), completion=len(base.tokenizer(text, add_special_tokens=False)["input_ids"])))
+    return texts
 
 
 def _room(base: BaseModel, prompts: Sequence[Sequence[int]], wanted: int) -> int:

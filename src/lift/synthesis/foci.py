@@ -1,0 +1,59 @@
+"""What a segment can be asked for: the names, numbers and phrases in it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from lift.synthesis.checks import stems
+
+__all__ = ["find_foci", "mentions"]
+
+_WORD: Final = re.compile(r"\w[\w’'.,:%-]*\w|\w")
+_MOST_WORDS: Final = 6
+_LEAST_CHARS: Final = 3
+# Within a name these do not end it: Parador de Arcos, Castle of Santa Catalina.
+_JOINTS: Final = frozenset(("of", "de", "la", "del", "y"))
+_STOP_WORDS: Final = frozenset(
+    "a about above after again against all also although am among an and another any are around as at be because been "
+    "before being below between both but by can could de del did do does doing down during each either else etc ever "
+    "every few for from further had has have having he her here hers herself him himself his how however i if in into "
+    "is it its itself just la like made make many may me might more most much must my near neither no nor not now of "
+    "off often on once one only onto or other our out over own per rather said same say says she should since so some "
+    "such than that the their theirs them then there these they this those though through thus to together too toward "
+    "towards under unless until up upon us very via was we were what when where whether which while who whom whose why "
+    "will with within without would y yet you your including included according".split()
+)
+
+
+def find_foci(text: str) -> list[str]:
+    """Phrases between stop words and punctuation marks, in their order, each once (as in RAKE, Rose et al., 2010)."""
+    words = list(_WORD.finditer(text))
+    phrases: list[str] = []
+    first = last = -1  # of the phrase that is being gathered
+    for number, word in enumerate(words):
+        touches = number > 0 and not text[words[number - 1].end() : word.start()].strip()
+        joint = word[0] in _JOINTS and first >= 0 and touches and _joins_names(text, words, number)
+        if first >= 0 and (not touches or (word[0].lower() in _STOP_WORDS and not joint)):
+            phrases.append(text[words[first].start() : words[last].end()])
+            first = -1
+        if joint or word[0].lower() not in _STOP_WORDS:
+            first, last = number if first < 0 else first, number
+    if first >= 0:
+        phrases.append(text[words[first].start() : words[last].end()])
+    bare = (phrase.removesuffix("'s").removesuffix("’s") for phrase in phrases)
+    kept = (phrase for phrase in bare if len(phrase) >= _LEAST_CHARS and len(phrase.split()) <= _MOST_WORDS)
+    return list({phrase.lower(): phrase for phrase in kept}.values())
+
+
+def mentions(text: str, phrase: str) -> bool:
+    """Whether the words of `phrase` stand in `text` one after the other, whatever their endings."""
+    wanted, words = stems(phrase), stems(text)
+    return any(words[start : start + len(wanted)] == wanted for start in range(len(words) - len(wanted) + 1))
+
+
+def _joins_names(text: str, words: list[re.Match[str]], number: int) -> bool:
+    """Whether the word stands between two capitalised ones."""
+    if number + 1 == len(words) or text[words[number].end() : words[number + 1].start()].strip():
+        return False
+    return words[number - 1][0][0].isupper() and words[number + 1][0][0].isupper()

@@ -1,0 +1,133 @@
+"""The rules by which a writer's pairs are kept, and what it refuses; whole runs are in tests/integration."""
+
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lift.bundled import EMBEDDED_WRITER
+from lift.document import Document
+from lift.errors import BaseModelMismatchError, GeneratorUnavailableError, LiftWarning, RecipeError
+from lift.model import load_base_model
+from lift.recipe import Recipe
+from lift.splitting import split_document
+from lift.synthesis.backends import default_generator, open_backend
+from lift.synthesis.backends.writer import WriterBackend, _Candidate, _Draft
+from lift.synthesis.parser import Pair
+from lift.synthesis.writing import view
+
+SHOWN = "Title: The mill\nNames: Jerez\n\nText before the segment:\n(none)\n\nSegment:\nAnna Berg built it in 1912."
+
+
+class Handed:
+    """Takes the place of a job: keeps what it is handed."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Any] = []
+        self.stopped = False
+        self.request = SimpleNamespace(count=2)
+
+    def hand_over(self, piece: Any) -> None:
+        self.pieces.append(piece)
+
+
+def draft(foci: list[str] | None = None, missing: int = 2) -> _Draft:
+    job: Any = Handed()
+    return _Draft(job, SHOWN, foci or ["1912", "Anna Berg"], missing)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "fault"),
+    [
+        ("When did Anna Berg build the mill?", "Anna Berg built the mill in 1912.", None),
+        ("When did Anna Berg build the mill in 1912?", "In 1912.", "does not ask for its focus"),
+        ("Who built the mill?", "Anna Berg built the mill.", "does not ask for its focus"),
+        ("When did Otto build the mill?", "Otto built the mill in 1912.", "says what the text does not"),
+        ("When did Anna Berg build the mill?", "In 1912, at the age of 31.", "says what the text does not"),
+        ("When was it built, according to the passage?", "In 1912.", "says what the text does not"),
+    ],
+)
+def test_rules(question: str, answer: str, fault: str | None) -> None:
+    assert draft().fault(Pair(question, answer), "1912") == fault
+
+
+def test_asked_before() -> None:
+    begun = draft()
+    begun.asked.add("when did anna berg build the mill")
+    assert begun.fault(Pair("When did Anna Berg build the mill?", "In 1912."), "1912") == "asked before"
+
+
+def test_every_focus_is_asked_for_once_a_round() -> None:
+    begun = draft(foci=[str(number) for number in range(7)], missing=2)
+    assert begun.next_foci() == ["0", "1", "2", "3"]
+    begun.missing = 1
+    assert begun.next_foci() == ["4", "5", "6"]
+    assert begun.next_foci() == []
+    begun.tried, begun.missing = 0, 0
+    assert begun.next_foci() == []
+
+
+@pytest.mark.parametrize(
+    ("checked", "kept"),
+    [
+        ("Anna Berg built the mill in 1912.", True),
+        ("It was built in 1913.", False),
+        ("1912 apples were sold by a farmer on the market of another town.", False),
+    ],
+)
+def test_the_check_has_to_confirm_the_focus(checked: str, kept: bool) -> None:
+    backend = WriterBackend(EMBEDDED_WRITER, "writer")
+    begun = draft()
+    pair = Pair("When did Anna Berg build the mill?", "Anna Berg built the mill in 1912.")
+    backend._take(_Candidate(begun, "1912", pair), checked)
+    job: Any = begun.job
+    assert len(job.pieces) == kept
+    assert begun.missing == 2 - kept
+    assert backend.notes() == ({} if kept else {"pairs dropped by the writer: the check answers otherwise": 1})
+
+
+def test_names_from_pages_before_are_shown() -> None:
+    text = "The castle stands in the town of Sigüenza. " + "It was built of stone. " * 60 + "It has nine towers."
+    document = Document.from_text(text, "Castles")
+    segment = split_document(document, Recipe())[-1]
+    shown = view(document, segment)
+    assert "Names: Sigüenza\n" in shown
+    assert shown.endswith("It has nine towers.")
+    assert len(shown) < 600
+
+
+def requests(text: str, **knobs: Any) -> list[Any]:
+    document = Document.from_text(text, "T")
+    backend = open_backend("writer")
+    return list(backend.requests(document, backend.segments(document, Recipe()), Recipe(**knobs)))
+
+
+def test_other_languages_are_said_to_be_no_good() -> None:
+    with pytest.warns(LiftWarning, match="taught on English texts"):
+        requests("Die Mühle wurde im Jahr 1912 von Anna Berg gebaut. Sie steht noch heute am Fluss in der Stadt.")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        requests("The mill was built by Anna Berg in 1912, and it stands to this day by the river in the town.")
+
+
+@pytest.mark.parametrize("knobs", [{"ask_about": "needles"}, {"document_share": 0.2}])
+def test_what_it_cannot_write(knobs: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match="single segments alone"):
+        requests("A text.", **knobs)
+
+
+def test_another_base_model(tiny_model: Path) -> None:
+    with pytest.raises(BaseModelMismatchError):
+        open_backend("writer").use_model(load_base_model(tiny_model))
+
+
+def test_only_the_embedded_model_has_one() -> None:
+    assert default_generator(None) == default_generator("embedded") == "writer"
+    with pytest.raises(GeneratorUnavailableError, match="name who writes the tasks"):
+        default_generator("Qwen/Qwen3-4B")
+
+
+def test_it_is_small_enough_to_come_along() -> None:
+    assert sum(path.stat().st_size for path in EMBEDDED_WRITER.iterdir()) <= 12 * 1024**2

@@ -1,0 +1,61 @@
+"""Teaching a writer: what the lessons are made of, and that training leaves a folder that a generator can use."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lift.adapter import read_manifest
+from lift.document import Document
+from lift.errors import AdapterExistsError, TaskFileError
+from lift.model import load_base_model
+from lift.progress import Progress
+from lift.recipe import load_recipe
+from lift.synthesis.checks import is_grounded
+from lift.synthesis.foci import mentions
+from lift.synthesis.parser import PairParser
+from lift.writer import train_writer, writer_lessons
+from tests.conftest import RECORDED
+
+RECIPE = load_recipe("writer", {"rank": 2, "tasks_per_step": 12})
+
+
+def test_lessons_ask_for_a_focus(picardo: Document) -> None:
+    lessons = writer_lessons(picardo, RECORDED, RECIPE)
+    assert 90 < len(lessons) <= 106
+    writing = [lesson for group in lessons for lesson in group if "\n\nAsk for: " in lesson.question]
+    checking = [lesson for group in lessons for lesson in group if "\n\nQuestion: " in lesson.question]
+    assert len(writing) > 250
+    assert len(checking) > 180
+    assert len(writing) + len(checking) == sum(map(len, lessons))
+    for lesson in writing:
+        shown, _, focus = lesson.question.rpartition("\n\nAsk for: ")
+        (pair,) = PairParser().feed(lesson.answer)
+        assert mentions(pair.answer, focus)
+        assert not mentions(pair.question, focus)
+        assert is_grounded(pair, shown)
+        assert list(json.loads(lesson.answer)) == ["answer", "question"]
+    for group in lessons:  # one view, so that a pack can hold it once
+        assert len({lesson.question.rpartition("\n\n")[0] for lesson in group}) == 1
+
+
+def test_training_and_using_a_writer(short: Document, tiny_model: Path, tmp_path: Path) -> None:
+    base = load_base_model(tiny_model, dtype="float32")
+    before = {name: weight.clone() for name, weight in base.network.state_dict().items()}
+    seen: list[Progress] = []
+    out = tmp_path / "writer"
+    manifest = train_writer([(short, RECORDED)], out=out, model=base, recipe=RECIPE, on_progress=seen.append)
+    assert manifest.losses["last"] < manifest.losses["first"]
+    assert manifest.counts["segments"] == 5
+    assert seen[-1].visits == seen[-1].visits_total == manifest.counts["tasks"]
+    assert read_manifest(out) == manifest
+    after = base.network.state_dict()
+    assert list(after) == list(before)
+    assert all((after[name] == weight).all() for name, weight in before.items())
+    with pytest.raises(AdapterExistsError):
+        train_writer([(short, RECORDED)], out=out, model=base, recipe=RECIPE)
+
+
+def test_nothing_to_learn_from(tmp_path: Path) -> None:
+    with pytest.raises(TaskFileError, match="no recorded tasks"):
+        train_writer([], out=tmp_path / "writer")
