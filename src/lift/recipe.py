@@ -209,7 +209,7 @@ PRESETS: Final[Mapping[str, Recipe]] = {
         warmup_steps=5,
         decay_share=0.8,
         epochs=1,
-        tasks_per_step=24,
+        tasks_per_step=32,
     ),
 }
 

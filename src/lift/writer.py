@@ -22,7 +22,7 @@ from lift.synthesis.backends.recorded import RecordedBackend
 from lift.synthesis.checks import is_grounded
 from lift.synthesis.foci import find_foci, mentions
 from lift.synthesis.parser import Pair
-from lift.synthesis.writing import WRITER_VERSION, checker_prompt, view, writer_answer, writer_prompt
+from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, view
 from lift.tasks import Task
 from lift.training.encoding import EncodedTask, encode_task
 from lift.training.trainer import Trainer
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 __all__ = ["train_writer", "writer_lessons"]
 
 # Lessons a segment, at most, of either kind.
-_WRITTEN: Final = 4
-_CHECKED: Final = 2
+_ASKED: Final = 5
+_ANSWERED: Final = 3
 _YES_OR_NO: Final = re.compile(r"(yes|no)\b", re.IGNORECASE)
 
 
@@ -106,7 +106,7 @@ def train_writer(
 
 
 def writer_lessons(document: Document, recording: Path, recipe: Recipe) -> list[list[Task]]:
-    """The lessons of every recorded segment: to write its pairs, each for a focus, and to answer some questions.
+    """The lessons of every recorded segment: to ask its questions, each for a focus, and to answer some of them.
 
     Pairs with names or numbers that the view of the segment does not have are left out: they would teach to invent.
     """
@@ -117,13 +117,13 @@ def writer_lessons(document: Document, recording: Path, recipe: Recipe) -> list[
         shown, foci, about = view(document, segment), find_foci(segment.text), (segment.index,)
         grounded = [pair for pair in backend.pairs_about(segment) if is_grounded(pair, shown)]
         texts = [
-            (writer_prompt(shown, focus), writer_answer(pair))
+            (ask_prompt(shown, focus), pair.question)
             for pair in grounded
             if not _YES_OR_NO.match(pair.answer) and (focus := _focus_of(pair, foci))
         ]
-        texts = rng.sample(texts, min(len(texts), _WRITTEN))
-        checked = rng.sample(grounded, min(len(grounded), _CHECKED))
-        texts += [(checker_prompt(shown, pair.question), pair.answer) for pair in checked]
+        texts = rng.sample(texts, min(len(texts), _ASKED))
+        answered = rng.sample(grounded, min(len(grounded), _ANSWERED))
+        texts += [(answer_prompt(shown, pair.question), pair.answer) for pair in answered]
         names = (f"{document.sha256[:8]}-{segment.index}-{number}" for number in range(len(texts)))
         lessons.append([Task(name, *text, "segment", about) for name, text in zip(names, texts, strict=True)])
     return [group for group in lessons if group]

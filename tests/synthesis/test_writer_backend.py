@@ -14,7 +14,7 @@ from lift.model import load_base_model
 from lift.recipe import Recipe
 from lift.splitting import split_document
 from lift.synthesis.backends import default_generator, open_backend
-from lift.synthesis.backends.writer import WriterBackend, _Candidate, _Draft
+from lift.synthesis.backends.writer import WriterBackend, _Draft, _Question
 from lift.synthesis.parser import Pair
 from lift.synthesis.writing import view
 
@@ -39,53 +39,67 @@ def draft(foci: list[str] | None = None, missing: int = 2) -> _Draft:
 
 
 @pytest.mark.parametrize(
-    ("question", "answer", "fault"),
+    ("question", "fault"),
     [
-        ("When did Anna Berg build the mill?", "Anna Berg built the mill in 1912.", None),
-        ("When did Anna Berg build the mill in 1912?", "In 1912.", "does not ask for its focus"),
-        ("Who built the mill?", "Anna Berg built the mill.", "does not ask for its focus"),
-        ("When did Otto build the mill?", "Otto built the mill in 1912.", "says what the text does not"),
-        ("When did Anna Berg build the mill?", "In 1912, at the age of 31.", "says what the text does not"),
-        ("When was it built, according to the passage?", "In 1912.", "says what the text does not"),
+        ("When did Anna Berg build the mill?", None),
+        ("Anna Berg built the mill.", "not a question"),
+        ("What did Anna Berg build in 1912?", "does not ask for its focus"),
+        ("When did Otto build the mill?", "asks about what the text does not have"),
+        ("When did the famous tall engineer Berg build something?", "asks about what the text does not have"),
+        ("Who is Anna Berg?", "asked before"),
     ],
 )
-def test_rules(question: str, answer: str, fault: str | None) -> None:
-    assert draft().fault(Pair(question, answer), "1912") == fault
-
-
-def test_asked_before() -> None:
+def test_questions(question: str, fault: str | None) -> None:
     begun = draft()
-    begun.asked.add("when did anna berg build the mill")
-    assert begun.fault(Pair("When did Anna Berg build the mill?", "In 1912."), "1912") == "asked before"
+    begun.asked.add("who is anna berg")
+    assert begun.fault_of_question(question, "1912") == fault
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        ("Anna Berg built the mill in 1912.", None),
+        ("Anna Berg built the mill.", "the answer is not what was asked for"),
+        ("Otto Berg built the mill in 1912.", "says what the text does not"),
+        ("In 1912, with 31 workers.", "says what the text does not"),
+        ("In 1912 it burned down and was abandoned forever.", "says what the text does not"),
+    ],
+)
+def test_answers(answer: str, fault: str | None) -> None:
+    assert draft().fault_of_answer(Pair("When did Anna Berg build the mill?", answer), "1912") == fault
+
+
+def test_a_pair_that_points_at_the_text() -> None:
+    pair = Pair("When was it built, according to the passage?", "It was built in 1912.")
+    assert draft().fault_of_answer(pair, "1912") == "says what the text does not"
 
 
 def test_every_focus_is_asked_for_once_a_round() -> None:
     begun = draft(foci=[str(number) for number in range(7)], missing=2)
-    assert begun.next_foci() == ["0", "1", "2", "3"]
+    assert begun.next_foci() == ["0", "1", "2", "3", "4"]
     begun.missing = 1
-    assert begun.next_foci() == ["4", "5", "6"]
+    assert begun.next_foci() == ["5", "6"]
     assert begun.next_foci() == []
     begun.tried, begun.missing = 0, 0
     assert begun.next_foci() == []
 
 
 @pytest.mark.parametrize(
-    ("checked", "kept"),
+    ("answer", "kept", "notes"),
     [
-        ("Anna Berg built the mill in 1912.", True),
-        ("It was built in 1913.", False),
-        ("1912 apples were sold by a farmer on the market of another town.", False),
+        ("Anna Berg built the mill in 1912.", True, {}),
+        ("Anna Berg did.", False, {"pairs dropped by the writer: the answer is not what was asked for": 1}),
+        ("", False, {"pairs dropped by the writer: no answer": 1}),
     ],
 )
-def test_the_check_has_to_confirm_the_focus(checked: str, kept: bool) -> None:
+def test_the_answer_confirms_the_question(answer: str, kept: bool, notes: dict[str, int]) -> None:
     backend = WriterBackend(EMBEDDED_WRITER, "writer")
     begun = draft()
-    pair = Pair("When did Anna Berg build the mill?", "Anna Berg built the mill in 1912.")
-    backend._take(_Candidate(begun, "1912", pair), checked)
+    backend._take(_Question(begun, "1912", "When did Anna Berg build the mill?"), answer)
     job: Any = begun.job
     assert len(job.pieces) == kept
     assert begun.missing == 2 - kept
-    assert backend.notes() == ({} if kept else {"pairs dropped by the writer: the check answers otherwise": 1})
+    assert backend.notes() == notes
 
 
 def test_names_from_pages_before_are_shown() -> None:

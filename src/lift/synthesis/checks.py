@@ -8,7 +8,7 @@ from typing import Final
 
 from lift.synthesis.parser import Pair
 
-__all__ = ["fault_of", "is_grounded", "normalised", "stems"]
+__all__ = ["fault_of", "is_grounded", "known_share", "normalised", "stems"]
 
 # Questions about a text that the reader will never see.
 _POINTS_AT_TEXT: Final = re.compile(
@@ -63,6 +63,13 @@ def fault_of(pair: Pair, source: str) -> str | None:
 def stems(text: str) -> list[str]:
     """The words of `text` in lower case, without accents and endings."""
     return [word[:_LONG_STEM] for word in normalised(_plain(text)).split()]
+
+
+def known_share(text: str, source: str) -> float:
+    """The share of the words of `text`, apart from the commonest, that `source` has, whatever their endings."""
+    known = set(stems(source))
+    words = [word for word in normalised(_plain(text)).split() if word not in _NO_NAMES]
+    return sum(word[:_LONG_STEM] in known for word in words) / len(words) if words else 1.0
 
 
 def is_grounded(pair: Pair, source: str) -> bool:

@@ -1,8 +1,8 @@
 """What a trained task writer is asked and how it answers: one form for its training and its use.
 
-It has two tasks: to write a pair that asks for a given phrase of a segment, its focus; and, as a check, to answer a
-question with the segment before its eyes. A small model that may choose what to ask repeats itself and drifts away from
-the text; bound to a focus it does neither, and whether the pair fits its focus can be checked by rules.
+It has two tasks: to ask for a given phrase of a segment, the question's focus; and to answer a question with the
+segment before its eyes. A small model that may choose what to ask repeats itself and drifts away from the text; bound
+to a focus it does neither, and an answer that brings the focus back confirms the question.
 
 Both show the same view of the document, which is short, since every token costs time on a small machine: a little of
 the preceding text, and the names that occur before it. Without the names a pair could not say what it is about: in a
@@ -12,16 +12,14 @@ chapter on a castle, the castle's name often stands pages before.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from typing import Final
 
 from lift.document import Document, Segment
-from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import window_start
 
-__all__ = ["WRITER_VERSION", "checker_prompt", "view", "writer_answer", "writer_prompt"]
+__all__ = ["WRITER_VERSION", "answer_prompt", "ask_prompt", "view"]
 
 _WINDOW_CHARS: Final = 300
 # The names in so many characters before the segment, those that occur often and lately first.
@@ -42,10 +40,10 @@ Text before the segment:
 
 Segment:
 {segment}"""
-_WRITE: Final = "{view}\n\nAsk for: {focus}"
-_CHECK: Final = "{view}\n\nQuestion: {question}"
+_ASK: Final = "{view}\n\nAsk for: {focus}"
+_ANSWER: Final = "{view}\n\nQuestion: {question}"
 
-WRITER_VERSION: Final = "writer-" + hashlib.sha256(f"{_VIEW}{_WRITE}{_CHECK}".encode()).hexdigest()[:12]
+WRITER_VERSION: Final = "writer-" + hashlib.sha256(f"{_VIEW}{_ASK}{_ANSWER}".encode()).hexdigest()[:12]
 
 
 def view(document: Document, segment: Segment, window_chars: int = _WINDOW_CHARS) -> str:
@@ -63,19 +61,14 @@ def view(document: Document, segment: Segment, window_chars: int = _WINDOW_CHARS
     )
 
 
-def writer_prompt(shown: str, focus: str) -> str:
-    """The user's turn that asks for a pair about the segment of a `view` whose answer is or contains `focus`."""
-    return _WRITE.format(view=shown, focus=focus)
+def ask_prompt(shown: str, focus: str) -> str:
+    """The user's turn that asks for a question about the segment of a `view` whose answer is or contains `focus`."""
+    return _ASK.format(view=shown, focus=focus)
 
 
-def writer_answer(pair: Pair) -> str:
-    """The writer's turn: the answer first, since the question for a given answer is easy."""
-    return json.dumps({"answer": pair.answer, "question": pair.question}, ensure_ascii=False)
-
-
-def checker_prompt(shown: str, question: str) -> str:
+def answer_prompt(shown: str, question: str) -> str:
     """The user's turn that asks for the answer to a question about the segment of a `view`."""
-    return _CHECK.format(view=shown, question=question)
+    return _ANSWER.format(view=shown, question=question)
 
 
 def _names_before(text: str, end: int) -> list[str]:

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from lift.document import Document, Segment
 from lift.errors import LiftWarning, RecipeError
-from lift.overlap import token_f1
 from lift.recipe import Recipe
 from lift.synthesis.backends.in_process import InProcessBackend, Job
-from lift.synthesis.checks import fault_of, is_grounded, normalised
+from lift.synthesis.checks import fault_of, is_grounded, known_share, normalised
 from lift.synthesis.foci import find_foci, mentions
-from lift.synthesis.parser import Pair, PairParser
+from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import Request
 from lift.synthesis.usage import Usage
-from lift.synthesis.writing import WRITER_VERSION, checker_prompt, view, writer_prompt
+from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, view
 from lift.tasks import StoreIdentity
 
 if TYPE_CHECKING:
@@ -32,16 +31,17 @@ if TYPE_CHECKING:
 __all__ = ["WriterBackend"]
 
 # Every focus of a segment is asked for so often, at most: first greedily, then sampled.
-_ROUNDS: Final = 3
+_ROUNDS: Final = 2
 # More foci than pairs are wanted at first, since the checks refuse some pairs.
-_SPARE_FOCI: Final = 2
-# Token F1 between a pair's answer and what the writer answers when it is asked the question.
-_LEAST_AGREEMENT: Final = 0.5
-_PAIR_TOKENS: Final = 96
+_SPARE_FOCI: Final = 3
+# Shares of their words that questions and answers must have from the text.
+_KNOWN_OF_QUESTION: Final = 0.7
+_KNOWN_OF_ANSWER: Final = 0.85
+_QUESTION_TOKENS: Final = 48
+_ANSWER_TOKENS: Final = 64
 # Prompts decoded together, by the device's type.
 _ROWS: Final = {"cpu": 128}
 _ROWS_ELSEWHERE: Final = 384
-_CHECK_TOKENS: Final = 40
 
 # A fifth to a third of the words of any English text are these, and hardly any of another language's.
 _ENGLISH: Final = frozenset("the of and to that was is it for with as on by at from be this are which".split())
@@ -78,31 +78,42 @@ class _Draft:
         self.tried += len(chosen)
         return chosen
 
-    def fault(self, pair: Pair, focus: str) -> str | None:
-        """Why the pair is no use, by rules."""
-        if normalised(pair.question) in self.asked:
+    def fault_of_question(self, question: str, focus: str) -> str | None:
+        """Why the question is no use, by rules."""
+        if not question.endswith("?"):
+            return "not a question"
+        if normalised(question) in self.asked:
             return "asked before"
-        if not is_grounded(pair, self.shown) or fault_of(pair, self.shown):
-            return "says what the text does not"
-        if mentions(pair.question, focus) or not mentions(pair.answer, focus):
+        if mentions(question, focus):
             return "does not ask for its focus"
+        if not is_grounded(Pair(question, ""), self.shown) or known_share(question, self.shown) < _KNOWN_OF_QUESTION:
+            return "asks about what the text does not have"
         return None
+
+    def fault_of_answer(self, pair: Pair, focus: str) -> str | None:
+        """Why the pair is no use, now that it has an answer."""
+        if not mentions(pair.answer, focus):
+            return "the answer is not what was asked for"
+        grounded = is_grounded(pair, self.shown) and known_share(pair.answer, self.shown) >= _KNOWN_OF_ANSWER
+        return "says what the text does not" if not grounded or fault_of(pair, self.shown) else None
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class _Question:
+    """A question that was written for a focus."""
+
     draft: _Draft
     focus: str
-    pair: Pair
+    text: str
 
 
 class WriterBackend(InProcessBackend):
     """Writes tasks with the base model and a writer's adapter (`lift writer`), which it wears for a batch.
 
-    It asks for one phrase of a segment after the other, until the segment has its number of pairs. A pair is kept if
-    it was not asked before, if all its names and numbers occur in the text shown, if the phrase is in the answer and
-    not in the question, and if the writer, asked the question with the segment before its eyes, answers with that
-    phrase and about the same words.
+    It asks for one phrase of a segment after the other, until the segment has its number of pairs. The writer makes a
+    question of each, then answers it with the segment before its eyes. The pair is kept if the phrase is in the answer
+    and not in the question, if all names and numbers and nearly all words are the text's, and if it was not asked
+    before.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -159,45 +170,44 @@ class WriterBackend(InProcessBackend):
             while asked := [(draft, focus) for draft in drafts for focus in draft.next_foci()]:
                 # A turn at a time, so that training goes on in between.
                 with base.undressed(), self._overlay.worn():
-                    candidates = self._write(base, chat, asked, sampled=number > 0)
-                    answers = self._answers(base, chat, candidates)
-                for candidate, answer in zip(candidates, answers, strict=True):
-                    self._take(candidate, answer)
+                    questions = self._ask(base, chat, asked, sampled=number > 0)
+                    answers = self._answers(base, chat, questions)
+                for question, answer in zip(questions, answers, strict=True):
+                    self._take(question, answer)
         for draft in drafts:
             if draft.missing == draft.job.request.count:
                 draft.job.hand_over('{"pairs": []}')  # a heading, a list of names: nothing to ask
             draft.job.hand_over(draft.cost)
 
-    def _write(
+    def _ask(
         self, base: BaseModel, chat: ChatFormat, asked: Sequence[tuple[_Draft, str]], *, sampled: bool
-    ) -> list[_Candidate]:
-        """A pair for each focus, without those that are no use."""
-        prompts = [chat.prompt_ids(writer_prompt(draft.shown, focus)) for draft, focus in asked]
+    ) -> list[_Question]:
+        """A question for each focus, without those that are no use."""
+        prompts = [chat.prompt_ids(ask_prompt(draft.shown, focus)) for draft, focus in asked]
         temperature = asked[0][0].job.request.temperature if sampled else 0.0
-        texts = _decode(base, chat, [draft for draft, _ in asked], prompts, _PAIR_TOKENS, temperature)
-        candidates = []
+        texts = _decode(base, chat, [draft for draft, _ in asked], prompts, _QUESTION_TOKENS, temperature)
+        questions = []
         for (draft, focus), text in zip(asked, texts, strict=True):
-            pair = next(iter(PairParser().feed(text)), None)
-            fault = draft.fault(pair, focus) if pair else "not a question and an answer"
-            if pair and not fault:
-                draft.asked.add(normalised(pair.question))
-                candidates.append(_Candidate(draft, focus, pair))
+            fault = draft.fault_of_question(text, focus)
+            if fault:
+                self._dropped[fault] += 1
             else:
-                self._dropped[str(fault)] += 1
-        return candidates
+                draft.asked.add(normalised(text))
+                questions.append(_Question(draft, focus, text))
+        return questions
 
-    def _answers(self, base: BaseModel, chat: ChatFormat, candidates: Sequence[_Candidate]) -> list[str]:
-        """What the writer answers to the candidates' questions."""
-        if not candidates:
+    def _answers(self, base: BaseModel, chat: ChatFormat, questions: Sequence[_Question]) -> list[str]:
+        if not questions:
             return []
-        prompts = [chat.prompt_ids(checker_prompt(c.draft.shown, c.pair.question)) for c in candidates]
-        return _decode(base, chat, [candidate.draft for candidate in candidates], prompts, _CHECK_TOKENS, 0.0)
+        prompts = [chat.prompt_ids(answer_prompt(question.draft.shown, question.text)) for question in questions]
+        return _decode(base, chat, [question.draft for question in questions], prompts, _ANSWER_TOKENS, 0.0)
 
-    def _take(self, candidate: _Candidate, answer: str) -> None:
-        """Hand the pair over if `answer`, to its question, confirms it."""
-        draft, pair = candidate.draft, candidate.pair
-        if not mentions(answer, candidate.focus) or token_f1(answer, pair.answer) < _LEAST_AGREEMENT:
-            self._dropped["the check answers otherwise"] += 1
+    def _take(self, question: _Question, answer: str) -> None:
+        """Hand the pair over if its answer is what was asked for."""
+        draft, pair = question.draft, Pair(question.text, answer)
+        fault = draft.fault_of_answer(pair, question.focus) if answer else "no answer"
+        if fault:
+            self._dropped[fault] += 1
         elif draft.missing:
             draft.missing -= 1
             draft.job.hand_over(json.dumps(pair._asdict()))
@@ -247,7 +257,7 @@ def _decode(
 def _room(base: BaseModel, prompts: Sequence[Sequence[int]], wanted: int) -> int:
     """Tokens that can be decoded after `prompts`, at most `wanted`."""
     room = base.context_tokens - max(map(len, prompts))
-    if room < min(wanted, _CHECK_TOKENS):
+    if room < min(wanted, _QUESTION_TOKENS):
         raise ValueError(f"a segment leaves no room in a context window of {base.context_tokens} tokens")
     return min(room, wanted)
 
