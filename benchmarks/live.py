@@ -2,18 +2,23 @@
 
     python benchmarks/live.py --set epochs=1
 
-Both runs train on the same tasks of the demo's document. Without: recorded tasks. With: a replay server, a process
-of its own on the same machine, answers while training goes on; its own work is counted against lift here.
+All runs train on the same tasks of the demo's document. Alone: recorded tasks. Live: a replay server, a process of its
+own on the same machine, answers while training goes on. Beside curl: recorded tasks again, while `curl` processes put
+the same requests to the same server and throw the answers away; what live costs beyond that is lift's client.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import lift
+from lift.synthesis.backends.openai import OpenAIBackend
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "picardo"
@@ -33,11 +38,42 @@ def run(base: lift.BaseModel, generator: str, recipe: lift.Recipe) -> dict[str, 
     }
 
 
+@contextmanager
+def curls(url: str, recipe: lift.Recipe, slots: int) -> Iterator[None]:
+    """`curl` puts the requests of the demo's document to the server, `slots` at a time, until the context ends."""
+    document = lift.read_document(EXAMPLE / "picardo.txt", title="José Luis Picardo")
+    backend = OpenAIBackend(url, "replay")
+    bodies = [
+        json.dumps(
+            {
+                "model": "replay",
+                "stream": True,
+                "messages": [
+                    {"role": "system", "content": request.system},
+                    {"role": "user", "content": request.user},
+                ],
+            }
+        )
+        for request in backend.requests(document, backend.segments(document, recipe), recipe)
+    ]
+    post = ["curl", "-sN", "-o", "/dev/null", "-H", "Content-Type: application/json", "--data-binary", "@-"]
+
+    def ask(body: str) -> None:
+        subprocess.run([*post, f"{url}/chat/completions"], input=body, text=True, check=True)
+
+    with ThreadPoolExecutor(slots) as pool:
+        asked = [pool.submit(ask, body) for body in bodies]
+        yield
+        for future in asked:
+            future.cancel()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--token", type=float, default=0.04, help="seconds a token of the replay server")
     parser.add_argument("--slots", type=int, default=8)
+    parser.add_argument("--times", type=int, default=2)
     arguments = parser.parse_args()
     recipe = lift.load_recipe("cpu", arguments.settings)
     base = lift.load_base_model()
@@ -47,8 +83,12 @@ def main() -> None:
     assert server.stdout
     url = server.stdout.readline().strip()
     try:
-        for name, generator in {"without": f"recorded:{EXAMPLE / 'tasks.jsonl'}", "with": url, "again": url}.items():
-            print(json.dumps({"generator": name, **run(base, generator, recipe)}), flush=True)
+        recorded = f"recorded:{EXAMPLE / 'tasks.jsonl'}"
+        for _ in range(arguments.times):
+            for name in ("alone", "live", "beside curl"):
+                with curls(url, recipe, arguments.slots) if name == "beside curl" else nullcontext():
+                    result = run(base, url if name == "live" else recorded, recipe)
+                print(json.dumps({"generator": name, **result}), flush=True)
     finally:
         server.communicate()
 

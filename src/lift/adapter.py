@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from lift.atomic import write_atomically
 from lift.errors import AdapterError, AdapterExistsError, BaseModelMismatchError, LiftWarning
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def save_adapter(adapted: PeftModel, manifest: Manifest, folder: Path) -> Manife
         versions={"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
         files={name: _file_hash(folder / name) for name in _ADAPTER_FILES},
     )
-    _write_atomically(folder / MANIFEST_FILE, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
+    write_atomically(folder / MANIFEST_FILE, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
     return manifest
 
 
@@ -213,12 +213,3 @@ def _lora_weights(adapted: PeftModel) -> Iterator[tuple[str, Parameter]]:
 def _file_hash(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    scratch = path.with_name(path.name + ".tmp")
-    with scratch.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(path)

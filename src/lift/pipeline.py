@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lift.adapter import TASKS_FILE, Manifest, check_output_folder, save_adapter
+from lift.atomic import write_atomically
 from lift.chat import LiftedModel
 from lift.document import Document
 from lift.errors import GenerationError
@@ -185,7 +186,7 @@ def fit_to_budget(
     fitted = fit_recipe(speed, len(segments), seconds, recipe)
     out.mkdir(parents=True, exist_ok=True)
     choice = {"epochs": fitted.epochs, "tasks_per_segment": fitted.tasks_per_segment}
-    kept.write_text(json.dumps({"document": document.sha256, "budget": seconds, **choice}), encoding="utf-8")
+    write_atomically(kept, json.dumps({"document": document.sha256, "budget": seconds, **choice}))
     return fitted
 
 

@@ -40,7 +40,8 @@ def tasks(
     from lift.generation import estimate, write_tasks
     from lift.recipe import load_recipe
 
-    chosen = load_recipe(recipe or "paper", settings or [])
+    # The embedded model's writer does not have ten tasks in it for a segment.
+    chosen = load_recipe(recipe or ("paper" if generator else "cpu"), settings or [])
     limits = {"max_requests": max_requests, "max_tokens": max_tokens}
     chosen = chosen.replace(**{knob: value for knob, value in limits.items() if value is not None})
     generator = generator or default_writer(model)

@@ -116,11 +116,12 @@ class Grid:
         for number, job in enumerate(self._jobs):
             on_progress(self._progress(number, results))
             missing = self._missing(job, results)
-            if not missing and results.has_run(job.cell):
-                continue
-            started = time.monotonic()
-            self._run_cell(job, missing, results)
-            self._seconds.setdefault(job.method.text, []).append(time.monotonic() - started)
+            if missing or not results.has_run(job.cell):
+                started = time.monotonic()
+                self._run_cell(job, missing, results)
+                self._seconds.setdefault(job.method.text, []).append(time.monotonic() - started)
+            if number + 1 == len(self._jobs) or self._jobs[number + 1].document is not job.document:
+                shutil.rmtree(results.folder / _WORK / job.cell.document, ignore_errors=True)
         on_progress(self._progress(len(self._jobs), results))
         return self._errors
 
@@ -136,7 +137,8 @@ class Grid:
         return missing
 
     def _run_cell(self, job: _Job, missing: Sequence[Question], results: Results) -> None:
-        folder = results.folder / _WORK / hashlib.sha256(repr(job.cell).encode()).hexdigest()[:16]
+        trained = f"{job.method.training} {job.cell.recipe} {job.cell.seed}"
+        folder = results.folder / _WORK / job.cell.document / hashlib.sha256(trained.encode()).hexdigest()[:16]
         recording = self._benchmark.recording(job.document)
         generator = self._generator or (f"recorded:{recording}" if recording else default_generator(self._base.id))
         method = job.method.open(Setting(self._base, job.recipe, generator, folder, self._benchmark.max_new_tokens))
@@ -150,18 +152,16 @@ class Grid:
                 results.add_answer(self._scored(job, question, answer))
             if not results.has_run(job.cell):
                 damage = measure_damage(method, job.document, self._benchmark.unanswerable(job.document))
-                costs = (prepared - started, answered - prepared)
+                seconds = method.costs.pop("prepare_seconds", prepared - started), answered - prepared
                 results.add_run(
-                    Run(job.cell, job.document.title, method.costs, round(costs[0], 2), round(costs[1], 2), damage)
+                    Run(job.cell, job.document.title, method.costs, round(seconds[0], 2), round(seconds[1], 2), damage)
                 )
         except (LiftError, RuntimeError, MemoryError) as error:  # this cell fails; the others need not
             for question in missing:
                 if question.id not in results.answered(job.cell):
                     results.add_answer(self._answer(job, question, "", None, f"{type(error).__name__}: {error}"))
-            return
         finally:
             method.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
     def _scored(self, job: _Job, question: Question, answer: str) -> Answer:
         try:

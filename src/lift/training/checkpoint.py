@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +12,8 @@ from typing import Any, Final
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+
+from lift.atomic import write_atomically
 
 __all__ = ["Checkpoint", "CheckpointFolder"]
 
@@ -58,12 +59,7 @@ class CheckpointFolder:
         save_file(dict(checkpoint.tensors), weights)
         values = {**vars(checkpoint), "format": _FORMAT, "weights": weights.name}
         del values["tensors"]
-        scratch = self._folder / f"{_STATE}.tmp"
-        with scratch.open("w", encoding="utf-8") as file:
-            json.dump(values, file)
-            file.flush()
-            os.fsync(file.fileno())
-        scratch.replace(self._folder / _STATE)
+        write_atomically(self._folder / _STATE, json.dumps(values))
         for other in self._folder.glob("step-*.safetensors"):
             if other != weights:
                 other.unlink()

@@ -36,6 +36,7 @@ class MethodSpec:
         text: as written; its name in results.
         name: of the method.
         knobs: of the recipe, as `key=value`.
+        training: what it trains; methods with the same one, on the same document, can share it.
         trains: whether seeds and knobs of training make a difference.
     """
 
@@ -45,6 +46,7 @@ class MethodSpec:
         self.knobs = [knob for knob in knobs.split(":") if knob]
         if self.name not in METHODS:
             raise BenchmarkError(f"no method {self.name!r}; there are {', '.join(METHODS)}")
+        self.training = self.name.removesuffix("+icl")
         self.trains = self.name not in _SEEDLESS
 
     def open(self, setting: Setting) -> Method:

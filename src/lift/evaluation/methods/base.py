@@ -44,7 +44,8 @@ class Method(ABC):
     """One way of answering questions about a document.
 
     Attributes:
-        costs: what `prepare` cost: steps, tokens, tasks, where there is something to tell.
+        costs: what `prepare` cost: steps, tokens, tasks, where there is something to tell; `prepare_seconds` where
+            it is not what the clock says.
         adapted: the network with the method's adapter; None where the base model answers.
     """
 

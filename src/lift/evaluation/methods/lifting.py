@@ -33,6 +33,8 @@ class Lift(Method):
         counts, seconds = lifted.manifest.counts, lifted.manifest.seconds
         self.costs = {name: counts[name] for name in ("tasks", "steps", "tokens")}
         self.costs |= {"generation_seconds": seconds["generation"], "training_seconds": seconds["training"]}
+        # The run's own time, also where another method's adapter is used again.
+        self.costs["prepare_seconds"] = seconds["total"]
 
     def contexts(self, document: Document, questions: Sequence[str]) -> Sequence[str | None]:
         return [None] * len(questions)

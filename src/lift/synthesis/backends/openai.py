@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import aiohttp
 import httpx2
 import openai
 
@@ -61,9 +62,14 @@ class OpenAIBackend(Backend):
         self.name = f"{self._url} {model}" if model else self._url
 
     async def start(self) -> None:
-        # Retries are the generator's business: it knows what has already arrived.
+        # Retries are the generator's business: it knows what has already arrived. aiohttp takes half the time for a
+        # token that httpx takes, in a process that also trains.
         self._client = openai.AsyncOpenAI(
-            base_url=self._url, api_key=self._key or "none", timeout=self._timeout, max_retries=0
+            base_url=self._url,
+            api_key=self._key or "none",
+            timeout=self._timeout,
+            max_retries=0,
+            http_client=openai.DefaultAioHttpClient(timeout=self._timeout),
         )
         if self._model is None:
             self._model = await self._only_model()
@@ -172,12 +178,11 @@ def _translated() -> Any:
     """The client's errors as `RequestError`."""
     try:
         yield
-    except openai.APITimeoutError as error:
-        raise RequestError("no connection in time", kind="timeout", passing=True) from error
     except openai.APIConnectionError as error:
-        raise RequestError(
-            f"the connection failed ({error.__cause__ or error})", kind="connection", passing=True
-        ) from error
+        if isinstance(error, openai.APITimeoutError) and not _refused(error):
+            raise RequestError("no connection in time", kind="timeout", passing=True) from error
+        reason = f"the connection failed ({error.__cause__ or error})"
+        raise RequestError(reason, kind="connection", passing=True) from error
     except openai.APIStatusError as error:
         raise RequestError(
             f"the server said {error.status_code}: {_message(error)}",
@@ -192,6 +197,12 @@ def _translated() -> Any:
         # An error event in the stream, a connection that broke inside it, a chunk that is no JSON.
         reason = f"the answer broke off ({error or type(error).__name__})"
         raise RequestError(reason, kind="broken off", passing=True) from error
+
+
+def _refused(error: openai.APITimeoutError) -> bool:
+    """Whether it is none: the client takes every failure to connect for a timeout, and knows better only inside."""
+    inner = error.__cause__.__cause__ if error.__cause__ else None
+    return isinstance(inner, aiohttp.ClientError) and not isinstance(inner, TimeoutError)
 
 
 def _message(error: openai.APIStatusError) -> str:

@@ -30,15 +30,13 @@ if TYPE_CHECKING:
 
 __all__ = ["WriterBackend"]
 
-# Every focus of a segment is asked for so often, at most: first greedily, then sampled.
-_ROUNDS: Final = 2
 # More foci than pairs are wanted at first, since the checks refuse some pairs.
 _SPARE_FOCI: Final = 3
 # Shares of their words that questions and answers must have from the text.
 _KNOWN_OF_QUESTION: Final = 0.7
 _KNOWN_OF_ANSWER: Final = 0.85
 _QUESTION_TOKENS: Final = 48
-_ANSWER_TOKENS: Final = 64
+_ANSWER_TOKENS: Final = 48
 # Prompts decoded together, by the device's type.
 _ROWS: Final = {"cpu": 128}
 _ROWS_ELSEWHERE: Final = 384
@@ -57,7 +55,7 @@ class _Draft:
         shown: what the writer sees of the document.
         foci: what to ask for, the best first.
         missing: pairs wanted still.
-        tried: foci asked for in this round.
+        tried: foci asked for so far.
         asked: questions so far.
         cost: tokens so far.
     """
@@ -164,28 +162,22 @@ class WriterBackend(InProcessBackend):
         assert self._overlay
         chat = base.chat_format("{question}", title="")
         drafts = [_draft(job) for job in jobs]
-        for number in range(_ROUNDS):
-            for draft in drafts:
-                draft.tried = 0
-            while asked := [(draft, focus) for draft in drafts for focus in draft.next_foci()]:
-                # A turn at a time, so that training goes on in between.
-                with base.undressed(), self._overlay.worn():
-                    questions = self._ask(base, chat, asked, sampled=number > 0)
-                    answers = self._answers(base, chat, questions)
-                for question, answer in zip(questions, answers, strict=True):
-                    self._take(question, answer)
+        while asked := [(draft, focus) for draft in drafts for focus in draft.next_foci()]:
+            # A turn at a time, so that training goes on in between.
+            with base.undressed(), self._overlay.worn():
+                questions = self._ask(base, chat, asked)
+                answers = self._answers(base, chat, questions)
+            for question, answer in zip(questions, answers, strict=True):
+                self._take(question, answer)
         for draft in drafts:
             if draft.missing == draft.job.request.count:
                 draft.job.hand_over('{"pairs": []}')  # a heading, a list of names: nothing to ask
             draft.job.hand_over(draft.cost)
 
-    def _ask(
-        self, base: BaseModel, chat: ChatFormat, asked: Sequence[tuple[_Draft, str]], *, sampled: bool
-    ) -> list[_Question]:
+    def _ask(self, base: BaseModel, chat: ChatFormat, asked: Sequence[tuple[_Draft, str]]) -> list[_Question]:
         """A question for each focus, without those that are no use."""
         prompts = [chat.prompt_ids(ask_prompt(draft.shown, focus)) for draft, focus in asked]
-        temperature = asked[0][0].job.request.temperature if sampled else 0.0
-        texts = _decode(base, chat, [draft for draft, _ in asked], prompts, _QUESTION_TOKENS, temperature)
+        texts = _decode(base, chat, [draft for draft, _ in asked], prompts, _QUESTION_TOKENS)
         questions = []
         for (draft, focus), text in zip(asked, texts, strict=True):
             fault = draft.fault_of_question(text, focus)
@@ -200,7 +192,7 @@ class WriterBackend(InProcessBackend):
         if not questions:
             return []
         prompts = [chat.prompt_ids(answer_prompt(question.draft.shown, question.text)) for question in questions]
-        return _decode(base, chat, [question.draft for question in questions], prompts, _ANSWER_TOKENS, 0.0)
+        return _decode(base, chat, [question.draft for question in questions], prompts, _ANSWER_TOKENS)
 
     def _take(self, question: _Question, answer: str) -> None:
         """Hand the pair over if its answer is what was asked for."""
@@ -228,7 +220,6 @@ def _decode(
     drafts: Sequence[_Draft],
     prompts: Sequence[list[int]],
     max_new_tokens: int,
-    temperature: float,
 ) -> list[str]:
     """What follows the prompts, one for each of `drafts`; in a batch the view of a segment is computed once."""
     from lift.decoding import decode_batch
@@ -243,7 +234,6 @@ def _decode(
             batch,
             stop_ids=chat.stop_ids,
             max_new_tokens=_room(base, batch, max_new_tokens),
-            temperature=temperature,
             families=[id(draft) for draft in owners],
             on_text=lambda row, text: not base.turns.urgent,
         )
