@@ -220,7 +220,8 @@ def choose_device(device: str) -> torch.device:
     """The device that `device` names; `auto` takes CUDA, then MPS, then the CPU."""
     if device == "auto":
         if torch.cuda.is_available():
-            return torch.device("cuda")
+            # One GPU a process where several train together.
+            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)

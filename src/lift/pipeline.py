@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lift.adapter import TASKS_FILE, Manifest, check_output_folder, save_adapter
 from lift.atomic import write_atomically
@@ -26,7 +26,11 @@ from lift.synthesis.backends import Backend
 from lift.synthesis.producer import TaskProducer
 from lift.training.budget import fit_recipe, measure_speed
 from lift.training.checkpoint import CheckpointFolder
+from lift.training.processes import Processes
 from lift.training.run import TrainingRun
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 __all__ = ["absorb", "fit_to_budget"]
 
@@ -75,6 +79,9 @@ def absorb(
     Returns:
         The model, ready to answer.
 
+    In several processes (`accelerate launch`, `torchrun`) all call it alike and train one adapter together; the first
+    one generates and writes `out`.
+
     Raises:
         LiftError: see `lift.errors`; tasks that were generated stay in `out`.
     """
@@ -82,6 +89,9 @@ def absorb(
     report = on_progress or (lambda progress: None)
     chosen = load_recipe(default_recipe(name_of(model)) if recipe is None else recipe)
     document, backend = open_inputs(document, title, generator, generator_model, model)
+    processes = Processes()
+    if not processes.leads:
+        return _absorb_along(document, backend, chosen, load_if_named(model, device, dtype), out, processes)
     if out is None:
         scratch = tempfile.TemporaryDirectory(prefix="lift-")
         folder = Path(scratch.name)
@@ -91,7 +101,7 @@ def absorb(
     with ExitStack() as stack:
         store = stack.enter_context(open_store(folder / TASKS_FILE, document, backend, chosen, overwrite=overwrite))
         producer = stack.enter_context(TaskProducer(document, backend, chosen, store))
-        checkpoints = CheckpointFolder(folder / CHECKPOINT_FOLDER) if out is not None else None
+        checkpoints = _checkpoints(out)
         report(Progress("loading", segments_total=len(store.segments)))
         base = load_if_named(model, device, dtype)
         with base.turns.turn():
@@ -100,24 +110,9 @@ def absorb(
             backend.use_model(base)
             if backend.replays:
                 producer.wait()  # everything arrives before the first step: the same run gives the same bytes
-            run = TrainingRun(
-                adapted,
-                chosen,
-                base.chat_format(chosen.prompt_template, document.title),
-                producer,
-                max_tokens=base.context_tokens,
-                expected_tasks=len(store.segments) * chosen.tasks_per_segment,
-                turns=base.turns,
-                checkpoints=checkpoints,
-                identity={
-                    "document": document.sha256,
-                    "title": document.title,
-                    "base_model": base.fingerprint,
-                    "dtype": base.dtype_name,
-                    "generator": dataclasses.asdict(backend.identity(document, chosen)),
-                    "recipe": {name: value for name, value in chosen.to_dict().items() if name not in _NOT_OF_TRAINING},
-                },
-            )
+            processes.join(base.device)
+            expected = processes.share(len(store.segments) * chosen.tasks_per_segment)
+            run = _training_run(adapted, chosen, base, document, backend, producer, expected, checkpoints, processes)
             with closing(run.until_done()) as phases:
                 for phase in phases:
                     report(_trained(producer, run, phase))
@@ -147,11 +142,67 @@ def absorb(
                 (folder / BUDGET_FILE).unlink(missing_ok=True)
             if checkpoints:
                 checkpoints.remove()
+            processes.share(dataclasses.asdict(manifest))
         except BaseException:
             with base.turns.turn(urgent=True):
                 adapted.unload()
             raise
         return LiftedModel(base, adapted, manifest, tasks=store.path, scratch=scratch)
+
+
+def _absorb_along(
+    document: Document,
+    backend: Backend,
+    recipe: Recipe,
+    base: BaseModel,
+    out: str | os.PathLike[str] | None,
+    processes: Processes,
+) -> LiftedModel:
+    """What a process does that is not the leader: it trains along, on the leader's tasks, and writes nothing."""
+    with base.turns.turn():
+        adapted = attach_adapter(base, recipe)
+    processes.join(base.device)
+    expected = processes.share()
+    run = _training_run(adapted, recipe, base, document, backend, None, expected, _checkpoints(out), processes)
+    for _ in run.until_done():
+        pass
+    return LiftedModel(base, adapted, Manifest(**processes.share()))
+
+
+def _training_run(
+    adapted: PeftModel,
+    recipe: Recipe,
+    base: BaseModel,
+    document: Document,
+    backend: Backend,
+    producer: TaskProducer | None,
+    expected_tasks: int,
+    checkpoints: CheckpointFolder | None,
+    processes: Processes,
+) -> TrainingRun:
+    return TrainingRun(
+        adapted,
+        recipe,
+        base.chat_format(recipe.prompt_template, document.title),
+        producer,
+        max_tokens=base.context_tokens,
+        expected_tasks=expected_tasks,
+        turns=base.turns,
+        checkpoints=checkpoints,
+        identity={
+            "document": document.sha256,
+            "title": document.title,
+            "base_model": base.fingerprint,
+            "dtype": base.dtype_name,
+            "generator": dataclasses.asdict(backend.identity(document, recipe)),
+            "recipe": {name: value for name, value in recipe.to_dict().items() if name not in _NOT_OF_TRAINING},
+        },
+        processes=processes,
+    )
+
+
+def _checkpoints(out: str | os.PathLike[str] | None) -> CheckpointFolder | None:
+    return CheckpointFolder(Path(out) / CHECKPOINT_FOLDER) if out is not None else None
 
 
 def fit_to_budget(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lift.cli import options
-from lift.cli.console import default_writer, fail, note, progress_display, resumable, show_estimate
+from lift.cli.console import default_writer, fail, leads, note, progress_display, resumable, show_estimate
 from lift.errors import LiftError
 
 if TYPE_CHECKING:
@@ -52,6 +55,10 @@ def absorb(
             "than the recipe's. The model is loaded and a few steps are timed first.",
         ),
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Train in N processes together, a GPU each where there are GPUs."),
+    ] = None,
     dry_run: options.DryRun = False,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
@@ -68,6 +75,8 @@ def absorb(
 
     lift absorb a.md b.md c.md --model Qwen/Qwen3-4B --generator http://localhost:8001/v1 --out-dir adapters
     """
+    if processes and processes > 1 and "WORLD_SIZE" not in os.environ:
+        raise typer.Exit(_launched(processes))
     allowed = None if budget is None else _seconds(budget)
     folders = _folders(documents, out, out_dir)
     if title is not None and len(documents) > 1:
@@ -125,7 +134,9 @@ def absorb(
             failed += 1
             continue
         base = lifted.base
-        if as_json:
+        if not leads():
+            pass  # the first process tells
+        elif as_json:
             typer.echo(json.dumps({"folder": str(folder), **asdict(lifted.manifest)}, ensure_ascii=False))
         else:
             for line in summary(lifted.manifest):
@@ -161,6 +172,14 @@ def _fitted(text: Document, seconds: float, base: BaseModel, generator: str, rec
         f"{recipe.tasks_per_segment} tasks per segment"
     )
     return fitted
+
+
+def _launched(processes: int) -> int:
+    """Run this command in so many processes; its exit code."""
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // processes))
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "OMP_WAIT_POLICY": "PASSIVE"}
+    return subprocess.run([*launcher, "-m", "lift", *sys.argv[1:]], env=environment, check=False).returncode
 
 
 def _seconds(budget: str) -> float:

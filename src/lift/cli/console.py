@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from lift.progress import Progress
     from lift.synthesis.estimate import Estimate
 
-__all__ = ["console", "default_writer", "fail", "note", "progress_display", "resumable", "show_estimate"]
+__all__ = ["console", "default_writer", "fail", "leads", "note", "progress_display", "resumable", "show_estimate"]
 
 _PHASES: Final = {
     "loading": "Loading the model",
@@ -27,7 +28,12 @@ def console() -> Console:
     """The console for everything that is not a result."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, quiet=not leads())
+
+
+def leads() -> bool:
+    """Whether this process is the one that speaks, where several train together."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def note(text: str) -> None:

@@ -13,8 +13,8 @@ from transformers import TrainerCallback
 from lift.chat_format import ChatFormat
 from lift.errors import TrainingError
 from lift.training.encoding import EncodedTask, encode_task
-from lift.training.run import TaskSource
 from lift.training.shelf import TaskShelf
+from lift.training.source import TaskSource
 
 __all__ = ["TaskDataset"]
 

@@ -5,36 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from lift.chat_format import ChatFormat
 from lift.errors import TrainingError
 from lift.progress import REPORT_SECONDS, Progress
 from lift.recipe import Recipe
-from lift.tasks import Task
 from lift.training.checkpoint import Checkpoint, CheckpointFolder
 from lift.training.encoding import encode_task
+from lift.training.processes import Processes, SharedSource
 from lift.training.schedule import Schedule
 from lift.training.shelf import TaskShelf
+from lift.training.source import TaskSource
 from lift.training.trainer import Trainer
 from lift.turns import Turns
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
-__all__ = ["TaskSource", "TrainingRun"]
-
-
-class TaskSource(Protocol):
-    """Where tasks come from."""
-
-    def take(self, timeout: float | None = None) -> list[Task]:
-        """The tasks that have arrived since the last call; waits at most `timeout` seconds for a first one.
-
-        Raises:
-            EOFError: all tasks have been taken and there will be none.
-        """
-        ...
+__all__ = ["TrainingRun"]
 
 
 class TrainingRun:
@@ -44,12 +33,13 @@ class TrainingRun:
         adapted: a base model with a fresh adapter.
         recipe: schedule, optimizer, packs.
         chat_format: how tasks are encoded, the same as for answering.
-        source: tasks, as they arrive.
+        source: tasks, as they arrive; None in processes that the leader shares its own with.
         max_tokens: the model's context window; longer tasks are left out and counted.
         expected_tasks: how many tasks to reckon with while they still arrive.
         turns: where other threads compute with the model as well.
         checkpoints: where the run's state is kept while it goes on, and found again by the next run.
         identity: what a checkpoint must belong to.
+        processes: who trains along; None is nobody.
 
     Attributes:
         tasks: tasks that have arrived.
@@ -62,18 +52,21 @@ class TrainingRun:
         adapted: PeftModel,
         recipe: Recipe,
         chat_format: ChatFormat,
-        source: TaskSource,
+        source: TaskSource | None,
         *,
         max_tokens: int,
         expected_tasks: int,
         turns: Turns | None = None,
         checkpoints: CheckpointFolder | None = None,
         identity: Mapping[str, Any] | None = None,
+        processes: Processes | None = None,
     ) -> None:
         self._format = chat_format
-        self._source = source
+        self._processes = processes or Processes()
+        self._processes.join(adapted.device)
+        self._source = SharedSource(source, self._processes)
         self._max_tokens = max_tokens
-        self._trainer = Trainer(adapted, recipe, turns)
+        self._trainer = Trainer(adapted, recipe, turns, self._processes)
         self._encoded = TaskShelf()
         self._too_long = 0
         self._losses: list[float] = []
@@ -225,7 +218,7 @@ class TrainingRun:
 
     def _save_if_due(self) -> None:
         every = self._recipe.checkpoint_seconds
-        if not self._checkpoints or not every or time.monotonic() - self._saved < every:
+        if not self._checkpoints or not self._processes.leads or not every or time.monotonic() - self._saved < every:
             return
         self._losses += self._trainer.take_losses()
         log = self._log

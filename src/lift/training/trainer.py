@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, cast
 
 import torch
-from accelerate import Accelerator
 from transformers import PreTrainedModel
 
 from lift.errors import LiftWarning, TrainingError
@@ -20,8 +19,9 @@ from lift.training.encoding import EncodedTask
 from lift.training.fitness import why_not_packs
 from lift.training.objective import pack_loss
 from lift.training.optimizer import MasterAdamW
-from lift.training.packing import pack_tasks
+from lift.training.packing import Pack, pack_tasks
 from lift.training.padding import padded_batches, padded_loss
+from lift.training.processes import Processes
 from lift.training.trunk import FrozenTrunk
 from lift.turns import Turns
 
@@ -38,21 +38,24 @@ class Trainer:
         adapted: a base model with a LoRA adapter (`attach_adapter`).
         recipe: the optimizer's knobs and the packs'.
         turns: taken for every step, where other threads compute with the model as well.
+        processes: who trains along, each on its share of every step; None is nobody.
 
     Attributes:
         steps: optimizer steps so far.
         tokens: the tasks' tokens trained on, every visit counted.
     """
 
-    def __init__(self, adapted: PeftModel, recipe: Recipe, turns: Turns | None = None) -> None:
+    def __init__(
+        self, adapted: PeftModel, recipe: Recipe, turns: Turns | None = None, processes: Processes | None = None
+    ) -> None:
         if adapted.dtype == torch.float16:
             raise TrainingError("float16 overflows in training; give --dtype bfloat16 or float32")
         self._recipe = recipe
         self._turns = turns or Turns()
         self._device = adapted.device
         self._adapted = adapted
-        self._accelerator = Accelerator(cpu=self._device.type == "cpu")
-        self._network = self._accelerator.prepare_model(adapted, device_placement=False)
+        self._processes = processes or Processes()
+        self._processes.join(self._device)
         with self._turns.turn():
             self._unfit = why_not_packs(adapted)
         if self._unfit:
@@ -83,7 +86,7 @@ class Trainer:
         """What a step on `tasks` leaves in memory, without the step."""
         if self._trunk:
             with self._turns.turn():
-                for pack in pack_tasks(list(tasks), self._recipe.pack_tokens):
+                for pack in self._packs(list(tasks)):
                     self._trunk.states(pack)
 
     def restore(self, state: Mapping[str, torch.Tensor], *, steps: int, tokens: int) -> None:
@@ -128,10 +131,11 @@ class Trainer:
     def _step(self, tasks: Sequence[EncodedTask], lr_scale: float) -> torch.Tensor:
         loss = torch.zeros((), device=self._device)
         for part in self._losses_of_parts(tasks):
-            # Data-parallel training averages gradients over processes; each weight is of the whole step.
-            self._accelerator.backward(part * self._accelerator.num_processes)
+            part.backward()
             self._optimizer.gather()
             loss += part.detach()
+        self._processes.sum(self._optimizer.gradient)
+        self._processes.sum(loss)
         self._optimizer.step(lr_scale)
         return loss
 
@@ -139,13 +143,23 @@ class Trainer:
         """What each pack, or each padded batch, adds to the step's loss."""
         norm, step_labels = self._recipe.loss_norm, sum(len(task.answer_ids) for task in tasks)
         if self._unfit:
-            for batch in padded_batches(tasks, self._recipe.pack_tokens):
-                yield padded_loss(self._network, batch, norm, step_tasks=len(tasks), step_labels=step_labels)
+            batches = padded_batches(tasks, self._most_tokens(tasks))
+            for batch in self._processes.deal(batches, [len(batch) * len(batch[0]) for batch in batches]):
+                yield padded_loss(self._adapted, batch, norm, step_tasks=len(tasks), step_labels=step_labels)
             return
-        for pack in pack_tasks(tasks, self._recipe.pack_tokens):
+        for pack in self._packs(tasks):
             with self._trunk.replaced_by(self._trunk.states(pack)) if self._trunk else nullcontext():
-                loss = pack_loss(self._network, pack, norm, step_tasks=len(tasks), step_labels=step_labels)
+                loss = pack_loss(self._adapted, pack, norm, step_tasks=len(tasks), step_labels=step_labels)
             yield loss
+
+    def _packs(self, tasks: Sequence[EncodedTask]) -> list[Pack]:
+        """This process's packs of a step on `tasks`."""
+        packs = pack_tasks(tasks, self._most_tokens(tasks))
+        return self._processes.deal(packs, [pack.n_tokens for pack in packs])
+
+    def _most_tokens(self, tasks: Sequence[EncodedTask]) -> int:
+        """Tokens computed at once: no more than a process's share of the step."""
+        return min(self._recipe.pack_tokens, math.ceil(sum(map(len, tasks)) / self._processes.count))
 
     def take_losses(self) -> list[float]:
         """The losses of the steps since the last call; it waits for the device.

@@ -1,0 +1,121 @@
+"""Several processes that train one adapter together, data parallel: each computes some packs of every step.
+
+All of them deal the same steps, since the schedule is a pure function of the seed and of what has arrived, and make
+the same update, since gradients are summed before it. Only the first one, the leader, has a generator and writes files.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+import torch
+from torch import distributed
+
+from lift.errors import GenerationError
+from lift.tasks import Task
+from lift.training.source import TaskSource
+
+__all__ = ["Processes", "SharedSource"]
+
+Part = TypeVar("Part")
+
+
+class Processes:
+    """This process among those that train together; alone where nobody launched several.
+
+    Attributes:
+        rank: this process's number.
+        count: how many there are.
+    """
+
+    def __init__(self) -> None:
+        self.count = int(os.environ.get("WORLD_SIZE", "1"))
+        self.rank = int(os.environ.get("RANK", "0")) if self.count > 1 else 0
+        self._device = torch.device("cpu")
+
+    def join(self, device: torch.device) -> None:
+        """Meet the others; called in every process before anything is shared.
+
+        Args:
+            device: where this process computes.
+        """
+        self._device = device
+        if self.count > 1 and not distributed.is_initialized():
+            distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the one that generates and writes."""
+        return self.rank == 0
+
+    def sum(self, tensor: torch.Tensor) -> None:
+        """Add the other processes' tensors to this one, in place."""
+        if self.count > 1:
+            distributed.all_reduce(tensor)
+
+    def share(self, value: Any = None) -> Any:
+        """The leader's `value`, plain JSON, in every process."""
+        if self.count == 1:
+            return value
+        data = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8) if self.leads else None
+        size = torch.tensor([0 if data is None else len(data)], device=self._device)
+        distributed.broadcast(size, src=0)
+        buffer = torch.empty(int(size), dtype=torch.uint8) if data is None else data
+        buffer = buffer.to(self._device)
+        distributed.broadcast(buffer, src=0)
+        return json.loads(bytes(buffer.cpu().numpy()))
+
+    def deal(self, parts: Sequence[Part], sizes: Sequence[int]) -> list[Part]:
+        """This process's share of `parts`: the largest first, each to the process that has least so far."""
+        if self.count == 1:
+            return list(parts)
+        loads = [0] * self.count
+        mine = []
+        for size, number in sorted(zip(sizes, range(len(parts)), strict=True), key=lambda item: (-item[0], item[1])):
+            least = loads.index(min(loads))
+            loads[least] += size
+            if least == self.rank:
+                mine.append(parts[number])
+        return mine
+
+
+class SharedSource:
+    """The leader's tasks, in all processes at the same time.
+
+    Args:
+        source: the leader's own source; None in the other processes.
+        processes: who listens.
+    """
+
+    def __init__(self, source: TaskSource | None, processes: Processes) -> None:
+        self._source = source
+        self._processes = processes
+
+    def take(self, timeout: float | None = None) -> list[Task]:
+        """What `TaskSource.take` gives the leader; what it raises there, all raise.
+
+        Raises:
+            GenerationError: the leader's source failed.
+        """
+        if self._processes.count == 1 and self._source:
+            return self._source.take(timeout)
+        if self._source is None:
+            message = self._processes.share()
+        else:
+            try:
+                message = {"tasks": [asdict(task) for task in self._source.take(timeout)]}
+            except EOFError:
+                message = {"end": True}
+            except BaseException as error:
+                self._processes.share({"error": str(error)})
+                raise
+            self._processes.share(message)
+        if "error" in message:
+            raise GenerationError(f"the leading process failed: {message['error']}")
+        if "end" in message:
+            raise EOFError
+        return [Task(**{**task, "segments": tuple(task["segments"])}) for task in message["tasks"]]

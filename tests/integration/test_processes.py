@@ -1,0 +1,82 @@
+"""Two processes train one adapter together (gloo, CPU), and it is the one that a single process trains."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from lift.training.processes import Processes
+from tests.conftest import EXAMPLE, RECORDED
+from tests.replay_server import ReplayServer
+
+KNOBS = ["epochs=2", "rank=4", "lr=1e-3", "tasks_per_step=8", "min_steps=4", "tasks_per_segment=3"]
+
+
+@pytest.fixture
+def document(tmp_path: Path) -> Path:
+    path = tmp_path / "picardo.txt"
+    path.write_text((EXAMPLE / "picardo.txt").read_text(encoding="utf-8")[:1200], encoding="utf-8")
+    return path
+
+
+def absorb(document: Path, model: Path, out: Path, generator: str, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lift", "absorb", str(document), "--title", "José Luis Picardo", "--model"]
+    command += [str(model), "--generator", generator, "--out", str(out), "--dtype", "float32", "--recipe", "cpu"]
+    command += [word for knob in KNOBS for word in ("--set", knob)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    return subprocess.run(
+        [*command, "--json", *more], capture_output=True, text=True, check=False, env=environment, timeout=200
+    )
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("share", ["1.0", "0.5"])
+def test_the_same_adapter_as_alone(document: Path, tiny_model: Path, tmp_path: Path, share: str) -> None:
+    results: dict[str, dict[str, Any]] = {}
+    for name, more in (("alone", []), ("together", ["--processes", "2"])):
+        done = absorb(
+            document, tiny_model, tmp_path / name, f"recorded:{RECORDED}", "--set", f"trained_share={share}", *more
+        )
+        assert done.returncode == 0, done.stderr
+        results[name] = json.loads(done.stdout)  # only the first process tells
+    assert results["alone"]["counts"]["steps"] == results["together"]["counts"]["steps"]
+    assert results["together"]["losses"] == pytest.approx(results["alone"]["losses"], rel=1e-3)
+    alone, together = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("alone", "together"))
+    assert alone.keys() == together.keys()
+    for name, weight in alone.items():
+        assert (weight - together[name]).norm() <= 1e-3 * weight.norm() + 1e-6, name
+
+
+@pytest.mark.integration
+def test_one_client_asks(document: Path, tiny_model: Path, tmp_path: Path) -> None:
+    with ReplayServer(RECORDED) as server:
+        done = absorb(document, tiny_model, tmp_path / "a", server.url, "--processes", "2")
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout)["counts"]
+    assert len(server.requests) == counts["requests"] == counts["segments"]
+    assert counts["visits"] == 2 * counts["tasks"]
+
+
+@pytest.mark.integration
+def test_a_generator_that_fails_ends_all(document: Path, tiny_model: Path, tmp_path: Path) -> None:
+    done = absorb(document, tiny_model, tmp_path / "a", "http://127.0.0.1:9/v1", "--processes", "2")
+    assert done.returncode == 1
+    assert done.stderr.count("error: cannot ask http://127.0.0.1:9/v1") == 1
+
+
+def test_packs_are_dealt_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = [5, 9, 3, 7, 1]
+    assert Processes().deal("abcde", sizes) == list("abcde")
+    shares = []
+    for rank in range(2):
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        monkeypatch.setenv("RANK", str(rank))
+        shares.append(Processes().deal("abcde", sizes))
+    assert sorted(shares[0] + shares[1]) == list("abcde")
+    loads = [sum(sizes["abcde".index(part)] for part in share) for share in shares]
+    assert abs(loads[0] - loads[1]) <= 1
