@@ -16,7 +16,7 @@ from lift.synthesis.parser import Pair
 from lift.writer import train_writer, writer_lessons
 from tests.conftest import RECORDED
 
-RECIPE = load_recipe("writer", {"rank": 2, "tasks_per_step": 12})
+RECIPE = load_recipe("writer", {"rank": 4, "tasks_per_step": 12, "epochs": 8, "lr": 0.02})
 
 
 def test_lessons_ask_for_a_focus(picardo: Document) -> None:
@@ -48,7 +48,7 @@ def test_training_and_using_a_writer(short: Document, tiny_model: Path, tmp_path
     manifest = train_writer([(short, RECORDED)], out=out, model=base, recipe=RECIPE, on_progress=seen.append)
     assert manifest.losses["last"] < manifest.losses["first"]
     assert manifest.counts["segments"] == 5
-    assert seen[-1].visits == seen[-1].visits_total == manifest.counts["tasks"]
+    assert seen[-1].visits == seen[-1].visits_total == 8 * manifest.counts["tasks"]
     assert read_manifest(out) == manifest
     after = base.network.state_dict()
     assert list(after) == list(before)

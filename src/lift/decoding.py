@@ -56,7 +56,7 @@ def decode_batch(
     if on_text:
         options["stopping_criteria"] = [_HandOver(tokenizer, len(prompts), frozenset(stop_ids), on_text)]
     with torch.inference_mode():
-        if families:
+        if families and head_ids.shape[1]:
             options["past_key_values"] = _computed_once(network, head_ids, head_mask, families)
         output = network.generate(
             input_ids=ids.to(network.device),

@@ -43,7 +43,7 @@ class Small(Benchmark):
     def questions(self, document: Document) -> list[Question]:
         return [Question(str(n), f"Who is number {n}?", "Picardo", metric=self._metric) for n in range(2)]
 
-    def recording(self, document: Document) -> Path:
+    def recording(self, document: Document) -> Path | None:
         return EXAMPLE / "tasks.jsonl"
 
     def unanswerable(self, document: Document) -> Sequence[str]:
@@ -121,6 +121,20 @@ def test_a_method_that_fails_is_counted_and_tried_again(
     with Results(tmp_path) as results:
         assert grid(tiny, "rag", "base").run(results) == 0
     assert not [answer for answer in read_answers(tmp_path) if answer.error]
+
+
+def test_only_lift_needs_somebody_who_writes_tasks(tiny: Any, tmp_path: Path) -> None:
+    """A model that has no writer of its own, a benchmark without recorded tasks, no generator named."""
+
+    class Unrecorded(Small):
+        def recording(self, document: Document) -> Path | None:
+            return None
+
+    with Results(tmp_path) as results:
+        assert grid(tiny, "base", "raw", "lift", benchmark=Unrecorded()).run(results) == 2
+    failed = {answer.cell.method: str(answer.error) for answer in read_answers(tmp_path) if answer.error}
+    assert list(failed) == ["lift"]
+    assert "name who writes the tasks" in failed["lift"]
 
 
 class TestJudged:

@@ -48,7 +48,7 @@ def test_its_tasks_arrive_at_its_depth(haystack: Haystack, tokenizer: Any) -> No
         assert not backend.notes()  # every record matches the text
         at = next(number for number, segment in enumerate(segments) if segment.text == needle.text)
         assert len(backend.pairs_about(segments[at])) == 10
-        assert 0.3 < at / len(segments) < 0.5
+        assert 0.3 < at / len(segments) < 0.6  # segments are not of one length
 
 
 def test_the_papers_setting_has_tasks_about_the_needle_alone(haystack: Haystack, tokenizer: Any) -> None:

@@ -7,10 +7,9 @@ from lift.synthesis.checks import fault_of, normalised
 from lift.synthesis.parser import Pair
 from tests.conftest import RECORDED
 
-SOURCE = (
-    "Title: José Luis Picardo\n\nHe was born in Jerez de la Frontera on 18 June 1919, one of five brothers. "
-    "His father left 1,200 pesetas and Picardo's drawings."
-)
+SEGMENT = "He was born in Jerez de la Frontera on 18 June 1919, one of five brothers. His father left 1,200 pesetas."
+# As the prompt has it, whose own words do not count.
+SOURCE = f"Title: José Luis Picardo\n\nSegment:\n{SEGMENT}\n\nWrite 5 question-answer pairs about the segment."
 
 
 @pytest.mark.parametrize(
@@ -28,12 +27,12 @@ SOURCE = (
     ],
 )
 def test_what_is_dropped(question: str, answer: str, fault: str | None) -> None:
-    assert fault_of(Pair(question, answer), SOURCE) == fault
+    assert fault_of(Pair(question, answer), SOURCE, SEGMENT) == fault
 
 
 def test_a_document_about_texts_may_be_asked_about() -> None:
     source = "The passage of the Act was delayed."
-    assert fault_of(Pair("What delayed the passage of the Act?", "The passage was delayed."), source) is None
+    assert fault_of(Pair("What delayed the passage of the Act?", "The passage was delayed."), source, source) is None
 
 
 def test_good_pairs_are_kept(picardo: Document) -> None:
@@ -44,7 +43,7 @@ def test_good_pairs_are_kept(picardo: Document) -> None:
         source = f"{picardo.title} {picardo.text[max(0, record['start'] - 2048) : record['end']]}"
         for task in record["tasks"]:
             pairs += 1
-            faults += fault_of(Pair(task["question"], task["answer"]), source) is not None
+            faults += fault_of(Pair(task["question"], task["answer"]), source, record["text"]) is not None
     assert pairs == 511
     assert faults / pairs < 0.02
 

@@ -24,7 +24,7 @@ from tests.conftest import RECORDED
 from tests.replay_server import ReplayServer
 
 DOCUMENT = Document.from_text(
-    " ".join(f"This is the sentence with the number {number} in a row of them." for number in range(8)), "Rows"
+    " ".join(f"Here is a line with the number {number} in a row of them." for number in range(8)), "Rows"
 )
 RECIPE = Recipe(tasks_per_segment=2, generator_concurrency=4, generator_retries=2, max_failed_share=0.25)
 
@@ -319,6 +319,18 @@ def test_pairs_that_say_more_than_the_text_are_dropped_if_asked_to(tmp_path: Pat
     assert counts.dropped == {"a name that the text does not have": 8}
     store, counts, _ = run(Scripted(script), tmp_path / "b.jsonl", RECIPE.replace(check_pairs=False))
     assert sum("Paris" in task.answer for task in store.read_tasks()) == 8
+
+
+def test_pairs_that_point_at_the_text_are_dropped(tmp_path: Path) -> None:
+    """The prompt itself speaks of "the segment"; that must not count as the text doing so."""
+
+    def script(request: Request, number: int) -> str:
+        pointing = [{"question": f"What of {request.segments[0].index} does the segment say?", "answer": "It says so."}]
+        return json.dumps([*pointing, *json.loads(pairs(request))])
+
+    store, counts, _ = run(Scripted(script), tmp_path / "a.jsonl")
+    assert store.n_tasks == 16
+    assert counts.dropped == {"does not stand alone": 8}
 
 
 @pytest.mark.parametrize("seed", range(30))

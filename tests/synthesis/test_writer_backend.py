@@ -35,7 +35,8 @@ class Handed:
 
 def draft(foci: list[str] | None = None, missing: int = 2) -> _Draft:
     job: Any = Handed()
-    return _Draft(job, SHOWN, foci or ["1912", "Anna Berg"], missing)
+    own = "The mill Anna Berg built it in 1912."
+    return _Draft(job, SHOWN, own, foci or ["1912", "Anna Berg"], missing)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ def draft(foci: list[str] | None = None, missing: int = 2) -> _Draft:
         ("Anna Berg built the mill.", "not a question"),
         ("What did Anna Berg build in 1912?", "does not ask for its focus"),
         ("When did Otto build the mill?", "asks about what the text does not have"),
+        ("When did Anna Berg build the mill of Jerez?", "asks about what the text does not have"),  # of another page
         ("When did the famous tall engineer Berg build something?", "asks about what the text does not have"),
         ("Who is Anna Berg?", "asked before"),
     ],
@@ -70,7 +72,7 @@ def test_answers(answer: str, fault: str | None) -> None:
 
 
 def test_a_pair_that_points_at_the_text() -> None:
-    pair = Pair("When was it built, according to the passage?", "It was built in 1912.")
+    pair = Pair("What does the passage say that Anna Berg built?", "Anna Berg built the mill in 1912.")
     assert draft().fault_of_answer(pair, "1912") == "says what the text does not"
 
 

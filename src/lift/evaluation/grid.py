@@ -17,7 +17,7 @@ from lift.errors import LiftError
 from lift.evaluation.benchmarks import Benchmark
 from lift.evaluation.damage import measure_damage
 from lift.evaluation.judge import Judge, JudgeError
-from lift.evaluation.methods import MethodSpec, Setting
+from lift.evaluation.methods import Method, MethodSpec, Setting
 from lift.evaluation.questions import Question
 from lift.evaluation.results import Answer, Cell, Results, Run
 from lift.recipe import Recipe, load_recipe
@@ -139,10 +139,10 @@ class Grid:
     def _run_cell(self, job: _Job, missing: Sequence[Question], results: Results) -> None:
         trained = f"{job.method.training} {job.cell.recipe} {job.cell.seed}"
         folder = results.folder / _WORK / job.cell.document / hashlib.sha256(trained.encode()).hexdigest()[:16]
-        recording = self._benchmark.recording(job.document)
-        generator = self._generator or (f"recorded:{recording}" if recording else default_generator(self._base.id))
-        method = job.method.open(Setting(self._base, job.recipe, generator, folder, self._benchmark.max_new_tokens))
+        method: Method | None = None
         try:
+            setting = Setting(self._base, job.recipe, self._generator_for(job), folder, self._benchmark.max_new_tokens)
+            method = job.method.open(setting)
             started = time.monotonic()
             method.prepare(job.document)
             prepared = time.monotonic()
@@ -161,7 +161,15 @@ class Grid:
                 if question.id not in results.answered(job.cell):
                     results.add_answer(self._answer(job, question, "", None, f"{type(error).__name__}: {error}"))
         finally:
-            method.close()
+            if method:
+                method.close()
+
+    def _generator_for(self, job: _Job) -> str:
+        """Who writes the job's tasks: the one named, else the benchmark's own recording, else the model's writer."""
+        if self._generator or job.method.training != "lift":
+            return self._generator or ""
+        recording = self._benchmark.recording(job.document)
+        return f"recorded:{recording}" if recording else default_generator(self._base.id)
 
     def _scored(self, job: _Job, question: Question, answer: str) -> Answer:
         try:

@@ -37,14 +37,15 @@ def normalised(text: str) -> str:
     return " ".join("".join(char.lower() if char.isalnum() else " " for char in text).split())
 
 
-def fault_of(pair: Pair, source: str) -> str | None:
+def fault_of(pair: Pair, source: str, own: str) -> str | None:
     """Why `pair` should not be trained on; None if it is fine.
 
     Args:
         pair: what the generator wrote.
-        source: all that it was shown: title, preceding text, segment.
+        source: all that it was shown: title, preceding text, segment, and the prompt's own words around them.
+        own: the segment's text alone; where that speaks of a text, so may the question.
     """
-    if _POINTS_AT_TEXT.search(pair.question) and not _POINTS_AT_TEXT.search(source):
+    if _POINTS_AT_TEXT.search(pair.question) and not _POINTS_AT_TEXT.search(own):
         return "does not stand alone"
     # What the question says is not the answer's invention.
     known = _plain(f"{source} {pair.question}")

@@ -242,7 +242,7 @@ class _Run:
             if number >= request.count
             else "asked before"
             if question in self.asked
-            else fault_of(pair, request.user)
+            else fault_of(pair, request.user, " ".join(segment.text for segment in request.segments))
             if self.recipe.check_pairs and not self.backend.replays
             else None
         )

@@ -19,7 +19,7 @@ from typing import Final
 from lift.document import Document, Segment
 from lift.synthesis.prompts import window_start
 
-__all__ = ["WRITER_VERSION", "answer_prompt", "ask_prompt", "view"]
+__all__ = ["WRITER_VERSION", "answer_prompt", "ask_prompt", "title_in", "view"]
 
 _WINDOW_CHARS: Final = 300
 # The names in so many characters before the segment, those that occur often and lately first.
@@ -59,6 +59,11 @@ def view(document: Document, segment: Segment, window_chars: int = _WINDOW_CHARS
         preceding=document.text[start : segment.start].strip() or "(none)",
         segment=segment.text,
     )
+
+
+def title_in(shown: str) -> str:
+    """The document's title in a `view`."""
+    return shown.partition("\n")[0].removeprefix("Title: ")
 
 
 def ask_prompt(shown: str, focus: str) -> str:

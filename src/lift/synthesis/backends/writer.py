@@ -20,7 +20,7 @@ from lift.synthesis.foci import find_foci, mentions
 from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import Request
 from lift.synthesis.usage import Usage
-from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, view
+from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, title_in, view
 from lift.tasks import StoreIdentity
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class _Draft:
 
     Attributes:
         shown: what the writer sees of the document.
+        own: the title and the segment: where the names of a question must come from. The other names that it sees
+            are for the answers' pronouns; in questions they are mostly wrong.
         foci: what to ask for, the best first.
         missing: pairs wanted still.
         tried: foci asked for so far.
@@ -62,6 +64,7 @@ class _Draft:
 
     job: Job
     shown: str
+    own: str
     foci: list[str]
     missing: int
     tried: int = 0
@@ -84,7 +87,7 @@ class _Draft:
             return "asked before"
         if mentions(question, focus):
             return "does not ask for its focus"
-        if not is_grounded(Pair(question, ""), self.shown) or known_share(question, self.shown) < _KNOWN_OF_QUESTION:
+        if not is_grounded(Pair(question, ""), self.own) or known_share(question, self.shown) < _KNOWN_OF_QUESTION:
             return "asks about what the text does not have"
         return None
 
@@ -93,7 +96,7 @@ class _Draft:
         if not mentions(pair.answer, focus):
             return "the answer is not what was asked for"
         grounded = is_grounded(pair, self.shown) and known_share(pair.answer, self.shown) >= _KNOWN_OF_ANSWER
-        return "says what the text does not" if not grounded or fault_of(pair, self.shown) else None
+        return "says what the text does not" if not grounded or fault_of(pair, self.shown, self.own) else None
 
 
 @dataclass(frozen=True)
@@ -207,11 +210,10 @@ class WriterBackend(InProcessBackend):
 
 def _draft(job: Job) -> _Draft:
     (segment,) = job.request.segments
+    shown = job.request.user
     # Numbers and names first: they are what questions are asked about; then long phrases.
-    foci = sorted(
-        find_foci(segment.text), key=lambda focus: (not (focus[0].isdigit() or focus[0].isupper()), -len(focus))
-    )
-    return _Draft(job, job.request.user, foci, job.request.count)
+    foci = sorted(find_foci(segment.text), key=lambda focus: (focus[0].islower(), -len(focus)))
+    return _Draft(job, shown, f"{title_in(shown)} {segment.text}", foci, job.request.count)
 
 
 def _decode(
