@@ -75,7 +75,7 @@ def test_wrong_knobs_are_named(knobs: dict[str, Any], message: str) -> None:
 
 
 def test_wrong_files_and_settings(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"no recipe 'quick': give paper, paper-5, fast, cpu or the path"):
+    with pytest.raises(RecipeError, match=r"no recipe 'quick': give paper, paper-5, fast, cpu, writer or the path"):
         load_recipe("quick")
     with pytest.raises(RecipeError, match="write key=value"):
         load_recipe("cpu", ["epochs"])

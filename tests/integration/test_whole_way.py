@@ -117,7 +117,8 @@ def test_interrupted_it_goes_on_and_asks_only_for_what_is_missing(tmp_path: Path
         wait_until(lambda: written(out).count('"done"') == 6)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=120)
-        assert process.returncode == 130
+        # A shell says 130 to both: an interrupt within an import can make CPython end by the signal itself.
+        assert process.returncode in (130, -signal.SIGINT), errors
         assert "the same command goes on" in errors
         assert "Traceback" not in errors
         wait_until(lambda: server.active == 0)  # none left running

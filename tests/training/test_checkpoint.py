@@ -137,7 +137,7 @@ def test_the_one_before_stays_until_the_next_is_whole(tmp_path: Path, monkeypatc
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(json, "dump", fail)
+    monkeypatch.setattr("lift.atomic.os.fsync", fail)
     with pytest.raises(OSError, match="disk full"):
         folder.write(Checkpoint({}, 4, steps=2, tensors={"master": torch.zeros(3)}))
     monkeypatch.undo()

@@ -63,8 +63,9 @@ def default_writer(model: str | None) -> str:
     generator = default_generator(model)
     note(
         "No --generator: the embedded model writes the tasks itself, offline, with what it was taught about writing "
-        "tasks. It is good for English prose and a first impression; a strong model writes better ones: "
-        "--generator http://localhost:8000/v1 (vLLM, llama.cpp, Ollama), openai, deepseek."
+        "tasks. This shows how lift works on any English text, but half of its tasks are wrong, and few questions will "
+        "be answered well. For more than that name a strong model: --generator http://localhost:8000/v1 (vLLM, "
+        "llama.cpp, Ollama), openai, deepseek."
     )
     return generator
 
