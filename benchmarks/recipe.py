@@ -9,11 +9,11 @@ other files.
 
 import argparse
 import json
-import random
 import tempfile
 from pathlib import Path
 
 import lift
+from lift.evaluation.scores import bootstrap_interval
 from lift.overlap import token_f1
 
 
@@ -44,14 +44,13 @@ def main() -> None:
         )
         answers = lifted.ask_many([task["question"] for task in held_out], max_new_tokens=64)
     scores = [token_f1(answer, task["answer"]) for answer, task in zip(answers, held_out, strict=True)]
-    rng = random.Random(0)
-    means = sorted(sum(rng.choices(scores, k=len(scores))) / len(scores) for _ in range(2000))
+    low, high = bootstrap_interval([[score] for score in scores])
     print(
         json.dumps(
             {
                 "document": document.name,
                 "f1": round(sum(scores) / len(scores), 4),
-                "interval": [round(means[50], 4), round(means[1949], 4)],
+                "interval": [round(low, 4), round(high, 4)],
                 "n": len(scores),
                 "steps": lifted.manifest.counts["steps"],
                 "training_seconds": lifted.manifest.seconds["training"],

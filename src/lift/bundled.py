@@ -7,7 +7,9 @@ from typing import Final
 
 from lift.errors import DocumentNotFoundError
 
-__all__ = ["EMBEDDED_WRITER", "example_folder"]
+__all__ = ["EMBEDDED_WRITER", "EXAMPLE_TITLE", "example_folder"]
+
+EXAMPLE_TITLE: Final = "José Luis Picardo"
 
 # An adapter folder; docs/benchmarks.md says what it was trained on and how good it is.
 EMBEDDED_WRITER: Final = Path(__file__).resolve().parent / "embedded_writer"

@@ -25,6 +25,7 @@ from lift.synthesis.parser import Pair
 from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, view
 from lift.tasks import Task
 from lift.training.encoding import EncodedTask, encode_task
+from lift.training.schedule import straight_fall
 from lift.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -80,8 +81,7 @@ def train_writer(
         losses = []
         with Trainer(adapted, chosen) as trainer:
             for number, step in enumerate(steps):
-                left = (len(steps) - number) / max(1.0, len(steps) * chosen.decay_share)
-                trainer.step(step, lr_scale=min(1.0, left))
+                trainer.step(step, lr_scale=straight_fall(number, len(steps), chosen.decay_share))
                 losses += trainer.take_losses()
                 if on_progress:
                     on_progress(_progress(trainer, losses, len(encoded), steps, time.monotonic() - started))

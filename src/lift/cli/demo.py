@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lift.bundled import example_folder
+from lift.bundled import EXAMPLE_TITLE, example_folder
 from lift.cli.absorb import summary
 from lift.cli.console import note, progress_display
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
-TITLE = "José Luis Picardo"
 _SHOWN = 10
 
 
@@ -33,7 +32,7 @@ def demo(
     """
     folder = example_folder()
     questions = [json.loads(line) for line in (folder / "eval.jsonl").read_text(encoding="utf-8").splitlines()]
-    note(f"Document: {TITLE}, {folder / 'picardo.txt'} (Wikipedia, CC BY-SA 4.0)")
+    note(f"Document: {EXAMPLE_TITLE}, {folder / 'picardo.txt'} (Wikipedia, CC BY-SA 4.0)")
     note("Its question-answer tasks were recorded earlier from a strong language model; training is real, and here.")
 
     from lift.evaluation.scores import keyword_match
@@ -44,7 +43,7 @@ def demo(
         lifted = absorb(
             folder / "picardo.txt",
             generator=f"recorded:{folder / 'tasks.jsonl'}",
-            title=TITLE,
+            title=EXAMPLE_TITLE,
             recipe=load_recipe("cpu", {"seed": seed}),
             out=out,
             overwrite=True,

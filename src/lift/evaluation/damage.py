@@ -15,7 +15,6 @@ from lift.evaluation.scores import is_refusal, keyword_match
 
 if TYPE_CHECKING:
     from lift.document import Document
-    from lift.model import BaseModel
 
 __all__ = ["measure_damage"]
 
@@ -32,14 +31,15 @@ def measure_damage(method: Method, document: Document, unanswerable: Sequence[st
     asked = content["questions"]
     answers = method.ask_plainly([question["question"] for question in asked])
     right = sum(keyword_match(answer, q["keywords"]) for answer, q in zip(answers, asked, strict=True))
-    figures = {"general": right / len(asked), "perplexity": _perplexity(method.setting.base, method, content["text"])}
+    figures = {"general": right / len(asked), "perplexity": _perplexity(method, content["text"])}
     if unanswerable:
         replies = method.answer(document, unanswerable)
         figures["invented"] = sum(not is_refusal(reply) for reply in replies) / len(replies)
     return {name: round(value, 4) for name, value in figures.items()}
 
 
-def _perplexity(base: BaseModel, method: Method, text: str) -> float:
+def _perplexity(method: Method, text: str) -> float:
+    base = method.setting.base
     ids = torch.tensor([base.tokenizer(text)["input_ids"]], device=base.device)
     with torch.inference_mode():
         loss = method.network(input_ids=ids, labels=ids).loss

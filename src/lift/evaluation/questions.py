@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast, get_args
 
-__all__ = ["Metric", "Question"]
+from lift.errors import BenchmarkError
+
+__all__ = ["Metric", "Question", "read_question"]
 
 Metric = Literal["keywords", "exact", "contains", "f1", "rouge", "order", "judge"]
 
@@ -31,3 +34,31 @@ class Question:
     metric: Metric = "f1"
     keywords: tuple[tuple[str, ...], ...] = ()
     kind: str = ""
+
+
+def read_question(number: int, value: Mapping[str, Any]) -> Question:
+    """A question from its record in a file.
+
+    Args:
+        number: its id, where the record has none.
+        value: `question` and `answer`; `metric` may be left out: a question with keywords is scored by them, another
+            by token F1.
+
+    Raises:
+        BenchmarkError: there is no such metric, or it lacks its keywords.
+        KeyError: there is no question or no answer.
+    """
+    keywords = tuple(tuple(map(str, group)) for group in value.get("keywords", ()))
+    metric = value.get("metric") or ("keywords" if keywords else "f1")
+    if metric not in get_args(Metric):
+        raise BenchmarkError(f"question {number}: no metric {metric!r}; there are {', '.join(get_args(Metric))}")
+    if metric == "keywords" and not keywords:
+        raise BenchmarkError(f"question {number}: the metric keywords needs keywords")
+    return Question(
+        str(value.get("id", number)),
+        value["question"],
+        str(value["answer"]),
+        metric=cast(Metric, metric),
+        keywords=keywords,
+        kind=str(value.get("kind", "")),
+    )

@@ -6,7 +6,7 @@ import random
 from collections import deque
 from collections.abc import Iterable
 
-__all__ = ["Schedule"]
+__all__ = ["Schedule", "straight_fall"]
 
 
 class Schedule:
@@ -113,3 +113,14 @@ class Schedule:
                 pool = self._visited[visits]
                 pool.insert(self._random.randint(0, len(pool)), task)
         self._last = []
+
+
+def straight_fall(step: int, steps: int, decay_share: float) -> float:
+    """Factor of the learning rate where the number of steps is known from the start.
+
+    Args:
+        step: its number, from 0.
+        steps: how many there will be.
+        decay_share: the last share of them, over which the rate falls.
+    """
+    return min(1.0, (steps - step) / max(1.0, steps * decay_share))

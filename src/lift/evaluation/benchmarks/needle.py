@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lift.document import Document, read_document
 from lift.errors import BenchmarkError
 from lift.evaluation.benchmarks.base import Benchmark
-from lift.evaluation.questions import Question
+from lift.evaluation.questions import Question, read_question
 from lift.recipe import PRESETS
 from lift.synthesis.backends.recorded import RecordedBackend
 
@@ -170,15 +170,9 @@ def _record(document: Document, start: int, end: int, tasks: Sequence[Mapping[st
 
 
 def _needle(value: Mapping[str, Any]) -> Needle:
+    name = value["name"]
     questions = tuple(
-        Question(
-            f"{value['name']}-{number}",
-            question["question"],
-            question["answer"],
-            metric="keywords",
-            keywords=tuple(map(tuple, question["keywords"])),
-            kind=value["name"],
-        )
+        read_question(number, {**question, "id": f"{name}-{number}", "kind": name})
         for number, question in enumerate(value["questions"], 1)
     )
-    return Needle(value["name"], value["text"], questions, tuple(value["tasks"]))
+    return Needle(name, value["text"], questions, tuple(value["tasks"]))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, cast, get_args
+from typing import Any, Final
 
 from lift.document import Document, read_document
 from lift.errors import BenchmarkError
 from lift.evaluation.benchmarks.base import Benchmark, read_lines
-from lift.evaluation.questions import Metric, Question
+from lift.evaluation.questions import Question, read_question
 
 __all__ = ["OwnBenchmark"]
 
@@ -41,7 +41,7 @@ class OwnBenchmark(Benchmark):
         for number, value in read_lines(path, "Give a benchmark's name or the path of a JSONL file"):
             try:
                 document = self._document(value)
-                questions = [_question(n, entry) for n, entry in enumerate(value["questions"], 1)]
+                questions = [read_question(n, entry) for n, entry in enumerate(value["questions"], 1)]
             except (KeyError, TypeError, AttributeError) as error:
                 raise BenchmarkError(f"{path}:{number}: {error!r}; a line is {_FORM}") from None
             self._documents.append(document)
@@ -68,20 +68,3 @@ class OwnBenchmark(Benchmark):
         if "text" in value:
             return Document.from_text(value["text"], title or self.name)
         return read_document(self._folder / value["document"], title)
-
-
-def _question(number: int, value: Mapping[str, Any]) -> Question:
-    keywords = tuple(tuple(map(str, group)) for group in value.get("keywords", ()))
-    metric = value.get("metric") or ("keywords" if keywords else "f1")
-    if metric not in get_args(Metric):
-        raise BenchmarkError(f"question {number}: no metric {metric!r}; there are {', '.join(get_args(Metric))}")
-    if metric == "keywords" and not keywords:
-        raise BenchmarkError(f"question {number}: the metric keywords needs keywords")
-    return Question(
-        str(value.get("id", number)),
-        value["question"],
-        str(value["answer"]),
-        metric=cast(Metric, metric),
-        keywords=keywords,
-        kind=str(value.get("kind", "")),
-    )

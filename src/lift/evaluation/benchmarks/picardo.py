@@ -6,14 +6,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from lift.bundled import example_folder
+from lift.bundled import EXAMPLE_TITLE, example_folder
 from lift.document import Document, read_document
 from lift.evaluation.benchmarks.base import Benchmark, read_lines
-from lift.evaluation.questions import Question
+from lift.evaluation.questions import Question, read_question
 
 __all__ = ["Picardo"]
 
-TITLE: Final = "José Luis Picardo"
 _UNANSWERABLE: Final = (
     "What was the name of José Luis Picardo's dog?",
     "Which football club did José Luis Picardo support?",
@@ -55,19 +54,11 @@ class Picardo(Benchmark):
         self._tasks = folder / f"{prefix}tasks.jsonl"
 
     def documents(self) -> Iterator[Document]:
-        yield read_document(self._text, TITLE)
+        yield read_document(self._text, EXAMPLE_TITLE)
 
     def questions(self, document: Document) -> list[Question]:
-        return [
-            Question(
-                value["id"],
-                value["question"],
-                value["answer"],
-                metric="keywords",
-                keywords=tuple(tuple(group) for group in value["keywords"]),
-            )
-            for _, value in read_lines(self._questions, "the folder is not that of the project's data")
-        ]
+        lines = read_lines(self._questions, "the folder is not that of the project's data")
+        return [read_question(number, value) for number, value in lines]
 
     def recording(self, document: Document) -> Path:
         return self._tasks

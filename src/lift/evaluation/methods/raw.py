@@ -14,6 +14,7 @@ from lift.evaluation.methods.base import Method
 from lift.model import attach_adapter
 from lift.splitting import split_document
 from lift.training.encoding import EncodedTask
+from lift.training.schedule import straight_fall
 from lift.training.trainer import Trainer
 
 __all__ = ["RawText", "TempLora"]
@@ -41,14 +42,12 @@ class _TextTraining(Method):
         chunks = [self.encode(number, pieces) for number in range(len(pieces))]
         tasks = len(split_document(document, recipe)) * recipe.tasks_per_segment
         batches = list(self.batches(chunks, math.ceil(tasks * recipe.epochs / recipe.tasks_per_step)))
-        falls_from = len(batches) * (1 - recipe.decay_share)
         with base.turns.turn():
             self.adapted = attach_adapter(base, recipe)
         started = time.monotonic()
         with Trainer(self.adapted, recipe, base.turns) as trainer:
             for number, batch in enumerate(batches):
-                left = (len(batches) - number) / max(1.0, len(batches) - falls_from)
-                trainer.step(batch, lr_scale=min(1.0, left))
+                trainer.step(batch, lr_scale=straight_fall(number, len(batches), recipe.decay_share))
             losses = trainer.take_losses()
         self.costs = {
             "steps": trainer.steps,
