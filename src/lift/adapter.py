@@ -1,7 +1,8 @@
-"""The result on disk: a plain PEFT folder, and `lift.json`, written last and atomically."""
+"""The result on disk: a plain PEFT folder or a full model, and `lift.json`, written last and atomically."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -16,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lift.atomic import write_atomically
 from lift.errors import AdapterError, AdapterExistsError, BaseModelMismatchError, LiftWarning
+from lift.full_tuning import FullTuning
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from torch.nn import Parameter
 
-    from lift.model import BaseModel
+    from lift.model import Adapted, BaseModel
 
 __all__ = [
     "MANIFEST_FILE",
@@ -83,28 +85,44 @@ def check_output_folder(folder: Path, *, overwrite: bool) -> None:
         raise AdapterExistsError(f"{folder} already holds a finished adapter; give another folder, or --overwrite")
 
 
-def save_adapter(adapted: PeftModel, manifest: Manifest, folder: Path) -> Manifest:
-    """Write the adapter of `adapted` and its manifest; the folder is whole once `lift.json` is there.
+def save_adapter(adapted: Adapted, manifest: Manifest, folder: Path) -> Manifest:
+    """Write the adapter of `adapted`, or its full model, and the manifest; `lift.json` there means all is there.
 
     Returns:
         The manifest with library versions and file hashes filled in.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
-        # The weights are views of one buffer; safetensors wants tensors of their own.
-        weights = {name: parameter.detach().cpu().clone() for name, parameter in _lora_weights(adapted)}
-        # Left to itself, peft would ask the hub whether the vocabulary was resized.
-        adapted.save_pretrained(scratch, state_dict=weights, save_embedding_layers=False)
-        (folder / MANIFEST_FILE).unlink(missing_ok=True)
-        for name in _ADAPTER_FILES:
+        if isinstance(adapted, FullTuning):
+            adapted.save_pretrained(scratch)
+            names = sorted(path.name for path in Path(scratch).iterdir())
+        else:
+            # The weights are views of one buffer; safetensors wants tensors of their own.
+            weights = {name: parameter.detach().cpu().clone() for name, parameter in _lora_weights(adapted)}
+            # Left to itself, peft would ask the hub whether the vocabulary was resized.
+            adapted.save_pretrained(scratch, state_dict=weights, save_embedding_layers=False)
+            names = list(_ADAPTER_FILES)
+        _remove_finished(folder)
+        for name in names:
             Path(scratch, name).replace(folder / name)
     manifest = replace(
         manifest,
         versions={"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
-        files={name: _file_hash(folder / name) for name in _ADAPTER_FILES},
+        files={name: _file_hash(folder / name) for name in names},
     )
     write_atomically(folder / MANIFEST_FILE, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
     return manifest
+
+
+def _remove_finished(folder: Path) -> None:
+    """What an earlier run left there, which may be of another kind; its `lift.json` first."""
+    path = folder / MANIFEST_FILE
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        files = [Path(name).name for name in json.loads(path.read_text(encoding="utf-8"))["files"]]
+        path.unlink()
+        for name in files:
+            (folder / name).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -172,8 +190,10 @@ def check_base_model(base: BaseModel, manifest: Manifest) -> None:
         warnings.warn(message, LiftWarning, stacklevel=3)
 
 
-def load_adapter(base: BaseModel, folder: Path) -> PeftModel:
-    """Put the adapter in `folder` on `base`, in the base model's dtype as when it was trained."""
+def load_adapter(base: BaseModel, folder: Path) -> Adapted:
+    """Put the adapter in `folder` on `base`, in the base model's dtype as when it was trained; or the full model."""
+    if not (folder / _ADAPTER_FILES[0]).exists():
+        return FullTuning.load(base, folder)
     from peft import PeftModel
 
     from lift.model import quiet_peft
@@ -196,10 +216,14 @@ def save_merged(base: BaseModel, adapter_folder: Path, folder: Path) -> None:
 
     Raises:
         AdapterExistsError: `folder` is not empty.
+        AdapterError: there is nothing to merge: `adapter_folder` holds a full model.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AdapterExistsError(f"{folder} is not empty; give a new folder for the merged model")
-    merged = load_adapter(base, adapter_folder).merge_and_unload()
+    adapted = load_adapter(base, adapter_folder)
+    if isinstance(adapted, FullTuning):
+        raise AdapterError(f"{adapter_folder} is a full model already; copy it, or use it as it is")
+    merged = adapted.merge_and_unload()
     folder.mkdir(parents=True, exist_ok=True)
     merged.save_pretrained(folder)
     base.tokenizer.save_pretrained(folder)

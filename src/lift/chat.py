@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from transformers import TextIteratorStreamer
@@ -26,10 +26,7 @@ from lift.adapter import (
 )
 from lift.asking import Asker
 from lift.chat_format import Turn
-from lift.model import BaseModel, load_base_model
-
-if TYPE_CHECKING:
-    from peft import PeftModel
+from lift.model import Adapted, BaseModel, load_base_model
 
 __all__ = ["LiftedModel", "load"]
 
@@ -39,14 +36,14 @@ class LiftedModel:
 
     Attributes:
         base: the base model; its weights are as they were.
-        adapted: the same with the adapter on (a `peft.PeftModel`).
+        adapted: the same with the adapter on (a `peft.PeftModel`, or a `FullTuning`).
         manifest: what `lift.json` says.
     """
 
     def __init__(
         self,
         base: BaseModel,
-        adapted: PeftModel,
+        adapted: Adapted,
         manifest: Manifest,
         tasks: Path | None = None,
         scratch: tempfile.TemporaryDirectory[str] | None = None,

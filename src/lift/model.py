@@ -7,14 +7,16 @@ import hashlib
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from lift.chat_format import ChatFormat
 from lift.errors import ModelError, RecipeError
+from lift.full_tuning import FullTuning
 from lift.model_files import find_model, first_line, quiet_transformers
 from lift.recipe import EMBEDDED, Recipe
 from lift.turns import Turns
@@ -23,7 +25,10 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["BaseModel", "attach_adapter", "load_base_model"]
+__all__ = ["Adapted", "BaseModel", "attach_adapter", "load_base_model"]
+
+# A base model with something on it that is trained; `unload` takes it off.
+Adapted: TypeAlias = "PeftModel | FullTuning"
 
 # oneDNN keeps a compiled kernel for each of the last 1,024 shapes, and packs have ever new shapes: 0.7 GB on
 # a CPU, for nothing. It reads this at its first matrix product.
@@ -46,6 +51,7 @@ class BaseModel:
         commit: the hub's commit hash, where there is one.
         fingerprint: sha256 over a sample of every weight, the same in every dtype (`_fingerprint`).
         turns: whose turn it is to compute with it, where several threads do.
+        tunings: full tunings that are on it now.
     """
 
     network: PreTrainedModel
@@ -55,6 +61,7 @@ class BaseModel:
     commit: str | None
     fingerprint: str
     turns: Turns = field(default_factory=Turns)
+    tunings: list[FullTuning] = field(default_factory=list)
 
     @property
     def device(self) -> torch.device:
@@ -103,7 +110,9 @@ class BaseModel:
         """As it was loaded: in its turn, adapter off, stock attention, answering; then as it was before."""
         from peft.tuners.tuners_utils import BaseTunerLayer
 
-        with self.turns.turn():
+        with self.turns.turn(), ExitStack() as stack:
+            for tuning in self.tunings:
+                stack.enter_context(tuning.disable_adapter())
             adapters = [module for module in self.network.modules() if isinstance(module, BaseTunerLayer)]
             attention, training = self.network.config._attn_implementation, self.network.training
             for adapter in adapters:
@@ -173,10 +182,10 @@ def load_base_model(
     )
 
 
-def attach_adapter(base: BaseModel, recipe: Recipe) -> PeftModel:
-    """Put a fresh LoRA adapter on `base` (seeded by the recipe); `PeftModel.unload` takes it off again.
+def attach_adapter(base: BaseModel, recipe: Recipe) -> Adapted:
+    """Put a fresh LoRA adapter on `base` (seeded by the recipe), or make its weights trainable; `unload` undoes it.
 
-    Its weights have the base model's dtype: they are the compute copies of the optimizer's float32 masters.
+    What is trained has the base model's dtype: compute copies of the optimizer's float32 masters.
 
     Raises:
         RecipeError: `target_modules` names no module of this model.
@@ -185,6 +194,8 @@ def attach_adapter(base: BaseModel, recipe: Recipe) -> PeftModel:
 
     targets = recipe.target_modules
     below = base.layers_below(recipe.trained_share)
+    if recipe.adapter == "none":
+        return FullTuning(base, layers_below=below)
     config = LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=recipe.rank,

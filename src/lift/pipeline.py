@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from lift.adapter import TASKS_FILE, Manifest, check_output_folder, save_adapter
 from lift.atomic import write_atomically
@@ -19,18 +19,15 @@ from lift.chat import LiftedModel
 from lift.document import Document
 from lift.errors import GenerationError
 from lift.generation import generation_counts, load_if_named, name_of, open_inputs, open_store, snapshot
-from lift.model import BaseModel, attach_adapter
+from lift.model import Adapted, BaseModel, attach_adapter
 from lift.progress import Phase, Progress
 from lift.recipe import Recipe, default_recipe, load_recipe
 from lift.synthesis.backends import Backend
 from lift.synthesis.producer import TaskProducer
-from lift.training.budget import fit_recipe, measure_speed
+from lift.training.budget import Speed, fit_recipe, measure_speed
 from lift.training.checkpoint import CheckpointFolder
 from lift.training.processes import Processes
 from lift.training.run import TrainingRun
-
-if TYPE_CHECKING:
-    from peft import PeftModel
 
 __all__ = ["absorb", "fit_to_budget"]
 
@@ -170,7 +167,7 @@ def _absorb_along(
 
 
 def _training_run(
-    adapted: PeftModel,
+    adapted: Adapted,
     recipe: Recipe,
     base: BaseModel,
     document: Document,
@@ -217,15 +214,17 @@ def fit_to_budget(
     """`recipe` with so many passes and tasks per segment that training on `document` ends in about `seconds`.
 
     The choice is kept in `out` while the run goes on: the same call after an interruption gives the same recipe.
+    Several processes call it together; the first one's measurement counts.
 
     Raises:
         RecipeError: the budget is too small for one task a segment.
     """
+    processes = Processes()
+    processes.join(base.device)
     kept = out / BUDGET_FILE
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        choice = json.loads(kept.read_text(encoding="utf-8"))
-        if choice.pop("document") == document.sha256 and choice.pop("budget") == seconds:
-            return recipe.replace(**choice)
+    choice = processes.share(_kept_choice(kept, document, seconds) if processes.leads else None)
+    if choice is not None:
+        return recipe.replace(**choice)
     _, backend = open_inputs(document, None, generator, None, base)
     segments = backend.segments(document, recipe)
     adapted = attach_adapter(base, recipe)
@@ -234,11 +233,22 @@ def fit_to_budget(
         speed = measure_speed(adapted, recipe, chat_format, segments, base.context_tokens)
     finally:
         adapted.unload()
+    speed = Speed(**processes.share(dataclasses.asdict(speed)))  # no two processes measure the same
     fitted = fit_recipe(speed, len(segments), seconds, recipe)
-    out.mkdir(parents=True, exist_ok=True)
-    choice = {"epochs": fitted.epochs, "tasks_per_segment": fitted.tasks_per_segment}
-    write_atomically(kept, json.dumps({"document": document.sha256, "budget": seconds, **choice}))
+    if processes.leads:
+        out.mkdir(parents=True, exist_ok=True)
+        choice = {"epochs": fitted.epochs, "tasks_per_segment": fitted.tasks_per_segment}
+        write_atomically(kept, json.dumps({"document": document.sha256, "budget": seconds, **choice}))
     return fitted
+
+
+def _kept_choice(kept: Path, document: Document, seconds: float) -> dict[str, Any] | None:
+    """The knobs that an interrupted run with the same budget chose; None where there was none."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        choice: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+        if choice.pop("document") == document.sha256 and choice.pop("budget") == seconds:
+            return choice
+    return None
 
 
 def _trained(producer: TaskProducer, run: TrainingRun, phase: Phase) -> Progress:

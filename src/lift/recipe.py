@@ -100,8 +100,11 @@ class Recipe:
 
     # The adapter.
     adapter: Annotated[
-        Literal["lora", "rslora", "dora"],
-        Field(description="lora; rslora scales by alpha / sqrt(rank); dora learns magnitudes apart (slower, no vLLM)."),
+        Literal["lora", "rslora", "dora", "none"],
+        Field(
+            description="lora; rslora scales by alpha / sqrt(rank); dora learns magnitudes apart (slower, no vLLM); "
+            "none trains the weights themselves and saves a full model (much memory, a small lr)."
+        ),
     ] = "lora"
     rank: Annotated[int, Field(ge=1, description="LoRA rank.")] = 128
     alpha: Annotated[float, Field(gt=0, description="LoRA alpha; the update is scaled by alpha / rank.")] = 256

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lift.adapter import Manifest, check_output_folder, save_adapter
 from lift.document import Document
-from lift.errors import TaskFileError
+from lift.errors import RecipeError, TaskFileError
 from lift.generation import load_if_named
 from lift.model import attach_adapter
 from lift.progress import Progress
@@ -63,12 +63,15 @@ def train_writer(
 
     Raises:
         AdapterExistsError: there is an adapter in `out` already.
+        RecipeError: the recipe asks for another kind of adapter than LoRA.
         TaskFileError: a recording is damaged or belongs to another document.
     """
     started = time.monotonic()
     folder = Path(out)
     check_output_folder(folder, overwrite=overwrite)
     chosen = load_recipe(recipe)
+    if chosen.adapter != "lora":
+        raise RecipeError(f"a writer is a plain LoRA adapter; adapter={chosen.adapter} cannot be worn for a moment")
     segments = [group for document, tasks in recordings for group in writer_lessons(document, tasks, chosen)]
     if not segments:
         raise TaskFileError("there are no recorded tasks to learn from")

@@ -69,6 +69,16 @@ def test_a_generator_that_fails_ends_all(document: Path, tiny_model: Path, tmp_p
     assert done.stderr.count("error: cannot ask http://127.0.0.1:9/v1") == 1
 
 
+@pytest.mark.integration
+def test_a_budget_is_one_choice(document: Path, tiny_model: Path, tmp_path: Path) -> None:
+    generator = f"recorded:{RECORDED}"
+    done = absorb(document, tiny_model, tmp_path / "a", generator, "--budget", "60s", "--processes", "2")
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads(done.stdout)
+    assert manifest["counts"]["visits"] == manifest["recipe"]["epochs"] * manifest["counts"]["tasks"]
+    assert not (tmp_path / "a" / "budget.json").exists()  # it is for a run that is still going on
+
+
 def test_packs_are_dealt_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = [5, 9, 3, 7, 1]
     assert Processes().deal("abcde", sizes) == list("abcde")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from lift.launched import rank_and_count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +34,7 @@ def console() -> Console:
 
 def leads() -> bool:
     """Whether this process is the one that speaks, where several train together."""
-    return os.environ.get("RANK", "0") == "0"
+    return rank_and_count()[0] == 0
 
 
 def note(text: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -31,8 +32,7 @@ def info(folder: options.Folder, as_json: options.Json = False) -> None:
         "document": f"{document['title']} ({document['characters']:,} characters)",
         "base model": f"{base['id']}{commit}",
         "generator": manifest.generator,
-        "adapter": f"{recipe['adapter']}, rank {recipe['rank']}, alpha {recipe['alpha']:g}, "
-        f"{recipe['target_modules']}, top {recipe['trained_share']:.0%} of the layers",
+        "adapter": f"{_kind(recipe)}, top {recipe['trained_share']:.0%} of the layers",
         "training": f"{manifest.counts['tasks']} tasks, {recipe['epochs']} visits each, "
         f"{manifest.counts['steps']} steps at lr {recipe['lr']:g}",
         "loss": f"{manifest.losses['first']:.3f} to {manifest.losses['last']:.3f}",
@@ -46,6 +46,12 @@ def info(folder: options.Folder, as_json: options.Json = False) -> None:
         typer.echo(f"{name:<{width}}  {value}")
 
 
+def _kind(recipe: Mapping[str, Any]) -> str:
+    if recipe["adapter"] == "none":
+        return "none, a full model"
+    return f"{recipe['adapter']}, rank {recipe['rank']}, alpha {recipe['alpha']:g}, {recipe['target_modules']}"
+
+
 # The ranks that vLLM's --max-lora-rank takes.
 _VLLM_RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 
@@ -53,6 +59,8 @@ _VLLM_RANKS: Final = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 def engines(manifest: Manifest, folder: Path) -> dict[str, str]:
     """How each engine loads the adapter, or why it cannot."""
     base, recipe = manifest.base_model["hub_id"], manifest.recipe
+    if recipe["adapter"] == "none":
+        return {"vLLM": f"vllm serve {folder}", "transformers": f"from_pretrained({str(folder)!r})"}
     merged = f"lift merge {folder} --out MODEL, then vllm serve MODEL"
     limit = next((rank for rank in _VLLM_RANKS if rank >= recipe["rank"]), None)
     if recipe["adapter"] == "dora":

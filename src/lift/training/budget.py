@@ -16,7 +16,7 @@ from lift.training.encoding import encode_task
 from lift.training.trainer import Trainer
 
 if TYPE_CHECKING:
-    from peft import PeftModel
+    from lift.model import Adapted
 
 __all__ = ["Speed", "fit_recipe", "measure_speed"]
 
@@ -40,7 +40,7 @@ class Speed:
 
 
 def measure_speed(
-    adapted: PeftModel, recipe: Recipe, chat_format: ChatFormat, segments: Sequence[Segment], context_tokens: int
+    adapted: Adapted, recipe: Recipe, chat_format: ChatFormat, segments: Sequence[Segment], context_tokens: int
 ) -> Speed:
     """Train a few steps on stand-ins for tasks, made of the document's own text; the adapter is spoilt by it.
 

@@ -14,7 +14,7 @@ from lift.training.packing import pack_tasks
 from lift.training.padding import padded_loss
 
 if TYPE_CHECKING:
-    from peft import PeftModel
+    from lift.model import Adapted
 
 __all__ = ["why_not_packs"]
 
@@ -26,7 +26,7 @@ _RECURRENT: Final = ("mamba", "linear_attention", "conv", "recurrent", "rwkv", "
 _TOLERANCE: Final = 0.1
 
 
-def why_not_packs(adapted: PeftModel) -> str | None:
+def why_not_packs(adapted: Adapted) -> str | None:
     """Why packs would not be exact for this model, in words; None if they are.
 
     Recurrent layers rule them out. For a family that no test covers, the gradient of one pack of two tasks is
@@ -48,7 +48,7 @@ def why_not_packs(adapted: PeftModel) -> str | None:
     return None if difference < _TOLERANCE else f"they gave another gradient (by {difference:.0%})"
 
 
-def _difference(adapted: PeftModel, base: PreTrainedModel) -> float:
+def _difference(adapted: Adapted, base: PreTrainedModel) -> float:
     """How far the adapter's gradient from a pack is from that of separate sequences, norm over norm."""
     size = min(base.config.get_text_config().vocab_size, 1000)
     prompt, other = tuple(n * 7 % size for n in range(3, 15)), tuple(n * 11 % size for n in range(3, 9))
@@ -67,7 +67,7 @@ def _difference(adapted: PeftModel, base: PreTrainedModel) -> float:
     return float((ours - reference).norm() / reference.norm())
 
 
-def _gradient(adapted: PeftModel) -> torch.Tensor:
+def _gradient(adapted: Adapted) -> torch.Tensor:
     """The adapter's gradient as one vector; it is taken away. LoRA's B is zero at the start, so A has none."""
     found = [parameter.grad.flatten().float() for parameter in adapted.parameters() if parameter.grad is not None]
     adapted.zero_grad()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import torch
-from torch.nn import functional
 
 from lift.training.encoding import EncodedTask
 from lift.training.packing import Pack
 
 __all__ = ["label_loss", "label_weights", "pack_loss"]
 
-# Rows of logits in float32 at one time.
-_CHUNK_ROWS = 128
+# Logits in float32 at one time.
+_BUFFER_BYTES: Final = 16 * 1024**2
 
 
 def label_weights(
@@ -36,10 +35,10 @@ def label_loss(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
     """Weighted sum of cross entropies, computed in float32 a chunk of rows at a time.
 
     Args:
-        logits: [N, V] in any dtype; labels: [N]; weights: [N] in float32.
+        logits: [N, V] in any dtype, overwritten; labels: [N]; weights: [N] in float32.
 
     Returns:
-        A float32 scalar. Its gradient is kept in the logits' dtype, one copy of them.
+        A float32 scalar, for one backward pass.
     """
     loss: torch.Tensor = _LabelLoss.apply(logits, labels, weights)  # type: ignore[no-untyped-call]
     return loss
@@ -62,32 +61,39 @@ def pack_loss(
         logits_to_keep=batch.label_positions,
         pack_layout=batch.layout,
         use_cache=False,
-    ).logits[0]
+    ).logits.flatten(0, 1)  # a view, whose backward pass copies nothing
     dtype = torch.promote_types(logits.dtype, torch.float32)
     return label_loss(logits, batch.labels, torch.tensor(weights, dtype=dtype, device=device))
 
 
 class _LabelLoss(torch.autograd.Function):
-    """The gradient is known as soon as the loss is: softmax minus one-hot, times the weight."""
+    """The gradient is known as soon as the loss is: softmax minus one-hot, times the weight.
+
+    It is written over the logits, and one small buffer serves all rows: tensors of the vocabulary's width are so large
+    that getting fresh memory for them takes longer than what is computed in it.
+    """
 
     @staticmethod
     def forward(ctx: Any, logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        loss = torch.zeros((), device=logits.device)
-        gradient = torch.empty_like(logits)
-        for start in range(0, len(labels), _CHUNK_ROWS):
-            rows = slice(start, start + _CHUNK_ROWS)
+        gradient = logits.detach()
+        loss = torch.zeros((), dtype=weights.dtype, device=logits.device)
+        wide = torch.promote_types(logits.dtype, torch.float32)
+        most = max(1, _BUFFER_BYTES // (logits.shape[1] * wide.itemsize))
+        buffer = torch.empty(min(most, len(labels)), logits.shape[1], dtype=wide, device=logits.device)
+        for start in range(0, len(labels), most):
+            rows = slice(start, start + most)
             target, weight = labels[rows, None], weights[rows, None]
-            log_probs = functional.log_softmax(
-                logits[rows], dim=-1, dtype=torch.promote_types(logits.dtype, torch.float32)
-            )
-            loss = loss - (log_probs.gather(1, target) * weight).sum()
-            probs = log_probs.exp_()
-            probs.scatter_add_(1, target, -torch.ones_like(probs[:, :1]))
-            gradient[rows] = probs.mul_(weight)
+            scores = buffer[: len(target)].copy_(gradient[rows])
+            scores.sub_(scores.amax(dim=1, keepdim=True))
+            picked = scores.gather(1, target)
+            total = scores.exp_().sum(dim=1, keepdim=True)
+            loss += ((total.log() - picked) * weight).sum()
+            scores.mul_(weight / total).scatter_add_(1, target, -weight)
+            gradient[rows] = scores
         ctx.save_for_backward(gradient)
         return loss
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
-        return gradient * grad_outputs[0], None, None
+        return gradient.mul_(grad_outputs[0]), None, None

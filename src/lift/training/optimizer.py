@@ -9,6 +9,7 @@ import torch
 
 __all__ = ["MasterAdamW"]
 
+_STRETCH: Final = 2**20
 _MOMENTS: Final = ("exp_avg", "exp_avg_sq")
 
 
@@ -65,7 +66,9 @@ class MasterAdamW:
     @torch.no_grad()
     def gather(self) -> None:
         """Add the parameters' gradients to the float32 sum and clear them; call it after every backward pass."""
-        self.gradient.add_(self._gradient)
+        # Adding across dtypes copies the whole into the wider one first: better a stretch at a time.
+        for total, part in zip(self.gradient.split(_STRETCH), self._gradient.split(_STRETCH), strict=True):
+            total.add_(part)
         self._gradient.zero_()
 
     @torch.no_grad()

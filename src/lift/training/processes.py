@@ -7,7 +7,6 @@ the same update, since gradients are summed before it. Only the first one, the l
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
@@ -16,6 +15,7 @@ import torch
 from torch import distributed
 
 from lift.errors import GenerationError
+from lift.launched import rank_and_count
 from lift.tasks import Task
 from lift.training.source import TaskSource
 
@@ -33,8 +33,7 @@ class Processes:
     """
 
     def __init__(self) -> None:
-        self.count = int(os.environ.get("WORLD_SIZE", "1"))
-        self.rank = int(os.environ.get("RANK", "0")) if self.count > 1 else 0
+        self.rank, self.count = rank_and_count()
         self._device = torch.device("cpu")
 
     def join(self, device: torch.device) -> None:

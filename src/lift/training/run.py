@@ -21,7 +21,7 @@ from lift.training.trainer import Trainer
 from lift.turns import Turns
 
 if TYPE_CHECKING:
-    from peft import PeftModel
+    from lift.model import Adapted
 
 __all__ = ["TrainingRun"]
 
@@ -49,7 +49,7 @@ class TrainingRun:
 
     def __init__(
         self,
-        adapted: PeftModel,
+        adapted: Adapted,
         recipe: Recipe,
         chat_format: ChatFormat,
         source: TaskSource | None,

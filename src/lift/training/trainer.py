@@ -26,7 +26,7 @@ from lift.training.trunk import FrozenTrunk
 from lift.turns import Turns
 
 if TYPE_CHECKING:
-    from peft import PeftModel
+    from lift.model import Adapted
 
 __all__ = ["Trainer"]
 
@@ -46,7 +46,7 @@ class Trainer:
     """
 
     def __init__(
-        self, adapted: PeftModel, recipe: Recipe, turns: Turns | None = None, processes: Processes | None = None
+        self, adapted: Adapted, recipe: Recipe, turns: Turns | None = None, processes: Processes | None = None
     ) -> None:
         if adapted.dtype == torch.float16:
             raise TrainingError("float16 overflows in training; give --dtype bfloat16 or float32")

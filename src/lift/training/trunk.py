@@ -33,10 +33,11 @@ class FrozenTrunk:
     """
 
     def __init__(self, base: PreTrainedModel, n_layers: int, most_bytes: int = MOST_BYTES) -> None:
-        self._base = base
-        layers = cast(Sequence[nn.Module], base.get_decoder().layers)
+        self._decoder = base.get_decoder()
+        layers = cast(Sequence[nn.Module], self._decoder.layers)
         self._below, self._trained = layers[:n_layers], layers[n_layers:]
         self._kept: dict[EncodedTask, torch.Tensor] = {}
+        self._device = base.device
         self._room = most_bytes
 
     @classmethod
@@ -78,13 +79,12 @@ class FrozenTrunk:
         """The states of each of the pack's tasks, [its length, hidden size]."""
         caught: list[torch.Tensor] = []
         handle = self._trained[0].register_forward_pre_hook(lambda module, inputs: caught.append(inputs[0]))
-        batch = pack.tensors(self._base.device)
+        batch = pack.tensors(self._device)
         try:
             with _passed_through(self._trained):
-                self._base(
+                self._decoder(
                     input_ids=batch.input_ids,
                     position_ids=batch.position_ids,
-                    logits_to_keep=1,
                     pack_layout=batch.layout,
                     use_cache=False,
                 )

@@ -13,9 +13,7 @@ from lift.document import Document
 from lift.recipe import Recipe
 
 if TYPE_CHECKING:
-    from peft import PeftModel
-
-    from lift.model import BaseModel
+    from lift.model import Adapted, BaseModel
     from lift.synthesis.backends import Backend
 
 __all__ = ["Method", "Setting"]
@@ -52,7 +50,7 @@ class Method(ABC):
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.costs: dict[str, Any] = {}
-        self.adapted: PeftModel | None = None
+        self.adapted: Adapted | None = None
 
     @abstractmethod
     def prepare(self, document: Document) -> None:
