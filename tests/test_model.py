@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from lift import model_files
+from lift.devices import choose_dtype
 from lift.errors import ModelError, RecipeError
-from lift.model import attach_adapter, choose_dtype, load_base_model
+from lift.model import attach_adapter, load_base_model
 from lift.recipe import Recipe
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lift.atomic import write_atomically
+from lift.devices import NF4
 from lift.errors import AdapterError, AdapterExistsError, BaseModelMismatchError, LiftWarning
 from lift.full_tuning import FullTuning
 
@@ -171,9 +172,14 @@ def check_base_model(base: BaseModel, manifest: Manifest) -> None:
     """Check that `base` is the model that the adapter was trained on; warn about other library versions.
 
     Raises:
-        BaseModelMismatchError: its weights or its commit differ.
+        BaseModelMismatchError: its weights or its commit differ, or one has 4-bit weights and the other has not.
     """
     trained_on = manifest.base_model
+    if (base.dtype_name == NF4) != (trained_on["dtype"] == NF4):
+        raise BaseModelMismatchError(
+            f"this adapter was trained on a base model in {trained_on['dtype']}, and {base.id} was loaded in "
+            f"{base.dtype_name}; give --dtype {trained_on['dtype']}"
+        )
     if base.fingerprint != trained_on["fingerprint"]:
         commits = f" (commit {trained_on['commit']}, loaded {base.commit})" if trained_on.get("commit") else ""
         raise BaseModelMismatchError(

@@ -26,6 +26,7 @@ from lift.adapter import (
 )
 from lift.asking import Asker
 from lift.chat_format import Turn
+from lift.devices import NF4
 from lift.model import Adapted, BaseModel, load_base_model
 
 __all__ = ["LiftedModel", "load"]
@@ -206,7 +207,11 @@ def load(
     base = (
         model
         if isinstance(model, BaseModel)
-        else load_base_model(model or manifest.base_model["id"], device=device, dtype=dtype)
+        else load_base_model(
+            model or manifest.base_model["id"],
+            device=device,
+            dtype=NF4 if (dtype, manifest.base_model["dtype"]) == ("auto", NF4) else dtype,
+        )
     )
     check_base_model(base, manifest)
     return LiftedModel(base, load_adapter(base, folder), manifest, tasks=folder / TASKS_FILE)

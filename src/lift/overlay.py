@@ -60,9 +60,10 @@ class Overlay:
             if not is_down:
                 continue
             up, layer = weights[key.replace(".lora_A.", ".lora_B.")] * scale, layers.get(name)
-            if layer is None or (up.shape[0], down.shape[1]) != tuple(layer.weight.shape):
+            if layer is None or (up.shape[0], down.shape[1]) != (layer.out_features, layer.in_features):
                 raise AdapterError(f"{folder} is an adapter for another model: no layer {name} of its shape")
-            self._factors.append((layer, down.to(layer.weight), up.to(layer.weight)))
+            down, up = (factor.to(network.device, network.dtype) for factor in (down, up))
+            self._factors.append((layer, down, up))
 
     @contextmanager
     def worn(self) -> Iterator[None]:

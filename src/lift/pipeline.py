@@ -17,16 +17,17 @@ from lift.adapter import TASKS_FILE, Manifest, check_output_folder, save_adapter
 from lift.atomic import write_atomically
 from lift.chat import LiftedModel
 from lift.document import Document
-from lift.errors import GenerationError
+from lift.errors import GenerationError, ModelError
 from lift.generation import generation_counts, load_if_named, name_of, open_inputs, open_store, snapshot
 from lift.model import Adapted, BaseModel, attach_adapter
+from lift.processes import Processes
 from lift.progress import Phase, Progress
 from lift.recipe import Recipe, default_recipe, load_recipe
+from lift.sharding import is_sharded
 from lift.synthesis.backends import Backend
 from lift.synthesis.producer import TaskProducer
 from lift.training.budget import Speed, fit_recipe, measure_speed
 from lift.training.checkpoint import CheckpointFolder
-from lift.training.processes import Processes
 from lift.training.run import TrainingRun
 
 __all__ = ["absorb", "fit_to_budget"]
@@ -104,6 +105,8 @@ def absorb(
         with base.turns.turn():
             adapted = attach_adapter(base, chosen)
         try:
+            if backend.needs_model and is_sharded(base.network):
+                raise ModelError("a sharded model answers in all processes at once: it cannot write its own tasks")
             backend.use_model(base)
             if backend.replays:
                 producer.wait()  # everything arrives before the first step: the same run gives the same bytes

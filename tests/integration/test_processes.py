@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from lift.training.processes import Processes
+from lift.errors import ModelError
+from lift.model import load_base_model
+from lift.processes import Processes
 from tests.conftest import EXAMPLE, RECORDED
 from tests.replay_server import ReplayServer
 
 KNOBS = ["epochs=2", "rank=4", "lr=1e-3", "tasks_per_step=8", "min_steps=4", "tasks_per_segment=3"]
+KNOBS += ["pack_tokens=64"]  # many packs, of which the processes get different numbers
 
 
 @pytest.fixture
@@ -35,10 +38,12 @@ def absorb(document: Path, model: Path, out: Path, generator: str, *more: str) -
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("share", ["1.0", "0.5"])
-def test_the_same_adapter_as_alone(document: Path, tiny_model: Path, tmp_path: Path, share: str) -> None:
+@pytest.mark.parametrize(("share", "together"), [("1.0", []), ("0.5", []), ("1.0", ["--shard"]), ("0.5", ["--shard"])])
+def test_the_same_adapter_as_alone(
+    document: Path, tiny_model: Path, tmp_path: Path, share: str, together: list[str]
+) -> None:
     results: dict[str, dict[str, Any]] = {}
-    for name, more in (("alone", []), ("together", ["--processes", "2"])):
+    for name, more in (("alone", []), ("together", ["--processes", "2", *together])):
         done = absorb(
             document, tiny_model, tmp_path / name, f"recorded:{RECORDED}", "--set", f"trained_share={share}", *more
         )
@@ -46,10 +51,30 @@ def test_the_same_adapter_as_alone(document: Path, tiny_model: Path, tmp_path: P
         results[name] = json.loads(done.stdout)  # only the first process tells
     assert results["alone"]["counts"]["steps"] == results["together"]["counts"]["steps"]
     assert results["together"]["losses"] == pytest.approx(results["alone"]["losses"], rel=1e-3)
-    alone, together = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("alone", "together"))
-    assert alone.keys() == together.keys()
+    alone, shared = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("alone", "together"))
+    assert alone.keys() == shared.keys()
     for name, weight in alone.items():
-        assert (weight - together[name]).norm() <= 1e-3 * weight.norm() + 1e-6, name
+        assert (weight - shared[name]).norm() <= 1e-3 * weight.norm() + 1e-6, name
+
+
+HELD = """
+import sys, torch, lift
+network = lift.load_base_model(sys.argv[1], device="cpu", dtype="float32", shard=True).network
+layers = network.get_decoder().layers
+print("layers", sum(p.to_local().numel() for p in layers.parameters()), sum(p.numel() for p in layers.parameters()))
+"""
+
+
+@pytest.mark.integration
+def test_a_process_holds_half_of_the_layers(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "held.py").write_text(HELD, encoding="utf-8")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*command, str(tmp_path / "held.py"), str(tiny_model)], capture_output=True, text=True, check=True, timeout=200
+    )
+    counts = [tuple(map(int, line.split()[1:])) for line in done.stdout.splitlines() if line.startswith("layers")]
+    assert len(counts) == 2
+    assert all(2 * held == all_of_them for held, all_of_them in counts)
 
 
 @pytest.mark.integration
@@ -81,12 +106,14 @@ def test_a_budget_is_one_choice(document: Path, tiny_model: Path, tmp_path: Path
 
 def test_packs_are_dealt_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = [5, 9, 3, 7, 1]
-    assert Processes().deal("abcde", sizes) == list("abcde")
-    shares = []
-    for rank in range(2):
-        monkeypatch.setenv("WORLD_SIZE", "2")
-        monkeypatch.setenv("RANK", str(rank))
-        shares.append(Processes().deal("abcde", sizes))
+    assert Processes().shares("abcde", sizes) == [list("abcde")]
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    shares = Processes().shares("abcde", sizes)
     assert sorted(shares[0] + shares[1]) == list("abcde")
     loads = [sum(sizes["abcde".index(part)] for part in share) for share in shares]
     assert abs(loads[0] - loads[1]) <= 1
+
+
+def test_a_sharded_model_needs_company(tiny_model: Path) -> None:
+    with pytest.raises(ModelError, match="--processes N"):
+        load_base_model(tiny_model, device="cpu", shard=True)

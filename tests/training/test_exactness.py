@@ -12,6 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lift.full_tuning import FullTuning
+from lift.model import BaseModel
 from lift.prefix import shared_prefix
 from lift.training import attention
 from lift.training.attention import use_packed_attention
@@ -69,6 +71,24 @@ def test_with_activation_checkpointing() -> None:
     model.train()
     model.get_base_model().activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
     assert error_of_packs(model, some_tasks(7, 6)) < 1e-10
+
+
+@pytest.mark.parametrize("config", [LLAMA, GEMMA2], ids=lambda config: config.model_type)
+def test_with_all_weights_in_training(config: Any) -> None:
+    base = BaseModel(build(config, torch.float64).merge_and_unload(), None, "eager", "tiny", None, "")  # type: ignore[arg-type]  # no tokenizer needed
+    assert error_of_packs(FullTuning(base), some_tasks(7, 6)) < 1e-10
+
+
+@pytest.mark.parametrize("config", [LLAMA, GEMMA2], ids=lambda config: config.model_type)
+def test_with_torch_compile(config: Any) -> None:
+    """Traced by dynamo, with forward and backward graphs of their own; not compiled to machine code, for time."""
+    compiled, plain = build(config, torch.float64), build(config, torch.float64)
+    for layer in compiled.get_base_model().get_decoder().layers:
+        layer.compile(backend="aot_eager", dynamic=True)
+    for seed in range(2):  # of other shapes
+        tasks = some_tasks(7, 6, seed)
+        torch.testing.assert_close(packed(compiled, tasks), separate(plain, tasks))
+        assert worst_difference(gradients(compiled), gradients(plain)) < 1e-10
 
 
 Break = Callable[[dict[str, Any]], dict[str, Any]]

@@ -59,6 +59,14 @@ def absorb(
         int | None,
         typer.Option(min=1, metavar="N", help="Train in N processes together, a GPU each where there are GPUs."),
     ] = None,
+    shard: Annotated[
+        bool,
+        typer.Option(
+            "--shard",
+            help="With several processes: divide the base model's layers among them (FSDP2), for one that does not "
+            "fit a single GPU.",
+        ),
+    ] = False,
     dry_run: options.DryRun = False,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
@@ -117,6 +125,10 @@ def absorb(
         "dtype": dtype,
     }
     base: str | BaseModel | None = model
+    if shard:
+        from lift.model import load_base_model
+
+        base = load_base_model(model, device=device, dtype=dtype, shard=True)
     failed = 0
     for folder, text in texts.items():
         try:

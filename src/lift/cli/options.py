@@ -79,4 +79,4 @@ StoredModel = Annotated[
     typer.Option("--model", metavar="M", help="Where the base model is now. Default: as the adapter's folder says."),
 ]
 Device = Annotated[str, typer.Option(metavar="D", help="auto, cpu, cuda or mps.")]
-Dtype = Annotated[str, typer.Option(metavar="T", help="auto, float32 or bfloat16.")]
+Dtype = Annotated[str, typer.Option(metavar="T", help="auto, float32, bfloat16, or nf4 (4-bit weights, QLoRA).")]

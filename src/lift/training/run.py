@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lift.chat_format import ChatFormat
 from lift.errors import TrainingError
+from lift.processes import Processes
 from lift.progress import REPORT_SECONDS, Progress
 from lift.recipe import Recipe
 from lift.training.checkpoint import Checkpoint, CheckpointFolder
 from lift.training.encoding import encode_task
-from lift.training.processes import Processes, SharedSource
 from lift.training.schedule import Schedule
 from lift.training.shelf import TaskShelf
-from lift.training.source import TaskSource
+from lift.training.source import SharedSource, TaskSource
 from lift.training.trainer import Trainer
 from lift.turns import Turns
 

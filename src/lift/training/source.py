@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Protocol
 
+from lift.errors import GenerationError
+from lift.processes import Processes
 from lift.tasks import Task
 
-__all__ = ["TaskSource"]
+__all__ = ["SharedSource", "TaskSource"]
 
 
 class TaskSource(Protocol):
@@ -19,3 +22,41 @@ class TaskSource(Protocol):
             EOFError: all tasks have been taken and there will be none.
         """
         ...
+
+
+class SharedSource:
+    """The leader's tasks, in all processes at the same time.
+
+    Args:
+        source: the leader's own source; None in the other processes.
+        processes: who listens.
+    """
+
+    def __init__(self, source: TaskSource | None, processes: Processes) -> None:
+        self._source = source
+        self._processes = processes
+
+    def take(self, timeout: float | None = None) -> list[Task]:
+        """What `TaskSource.take` gives the leader; what it raises there, all raise.
+
+        Raises:
+            GenerationError: the leader's source failed.
+        """
+        if self._processes.count == 1 and self._source:
+            return self._source.take(timeout)
+        if self._source is None:
+            message = self._processes.share()
+        else:
+            try:
+                message = {"tasks": [asdict(task) for task in self._source.take(timeout)]}
+            except EOFError:
+                message = {"end": True}
+            except BaseException as error:
+                self._processes.share({"error": str(error)})
+                raise
+            self._processes.share(message)
+        if "error" in message:
+            raise GenerationError(f"the leading process failed: {message['error']}")
+        if "end" in message:
+            raise EOFError
+        return [Task(**{**task, "segments": tuple(task["segments"])}) for task in message["tasks"]]

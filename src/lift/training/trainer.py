@@ -7,13 +7,15 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Self, TypeVar, cast
 
 import torch
 from transformers import PreTrainedModel
 
 from lift.errors import LiftWarning, TrainingError
+from lift.processes import Processes
 from lift.recipe import Recipe
+from lift.sharding import is_sharded
 from lift.training.attention import use_packed_attention
 from lift.training.encoding import EncodedTask
 from lift.training.fitness import why_not_packs
@@ -21,7 +23,6 @@ from lift.training.objective import pack_loss
 from lift.training.optimizer import MasterAdamW
 from lift.training.packing import Pack, pack_tasks
 from lift.training.padding import padded_batches, padded_loss
-from lift.training.processes import Processes
 from lift.training.trunk import FrozenTrunk
 from lift.turns import Turns
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from lift.model import Adapted
 
 __all__ = ["Trainer"]
+
+Part = TypeVar("Part")
 
 
 class Trainer:
@@ -69,7 +72,10 @@ class Trainer:
             weight_decay=recipe.weight_decay,
             max_grad_norm=recipe.max_grad_norm,
         )
-        self._trunk = None if self._unfit else FrozenTrunk.of(cast(PreTrainedModel, adapted.get_base_model()))
+        self._sharded = is_sharded(adapted)
+        # What the trunk has kept differs between processes, and those of a sharded model compute alike.
+        whole = not self._unfit and not self._sharded
+        self._trunk = FrozenTrunk.of(cast(PreTrainedModel, adapted.get_base_model())) if whole else None
         self._losses: list[torch.Tensor] = []
         self._stack = ExitStack()
         self.tokens = 0
@@ -86,7 +92,7 @@ class Trainer:
         """What a step on `tasks` leaves in memory, without the step."""
         if self._trunk:
             with self._turns.turn():
-                for pack in self._packs(list(tasks)):
+                for pack, _ in self._packs(list(tasks)):
                     self._trunk.states(pack)
 
     def restore(self, state: Mapping[str, torch.Tensor], *, steps: int, tokens: int) -> None:
@@ -144,18 +150,30 @@ class Trainer:
         norm, step_labels = self._recipe.loss_norm, sum(len(task.answer_ids) for task in tasks)
         if self._unfit:
             batches = padded_batches(tasks, self._most_tokens(tasks))
-            for batch in self._processes.deal(batches, [len(batch) * len(batch[0]) for batch in batches]):
-                yield padded_loss(self._adapted, batch, norm, step_tasks=len(tasks), step_labels=step_labels)
+            for batch, weight in self._dealt(batches, [len(batch) * len(batch[0]) for batch in batches]):
+                loss = padded_loss(self._adapted, batch, norm, step_tasks=len(tasks), step_labels=step_labels)
+                yield weight * loss
             return
-        for pack in self._packs(tasks):
+        for pack, weight in self._packs(tasks):
             with self._trunk.replaced_by(self._trunk.states(pack)) if self._trunk else nullcontext():
                 loss = pack_loss(self._adapted, pack, norm, step_tasks=len(tasks), step_labels=step_labels)
-            yield loss
+            yield weight * loss
 
-    def _packs(self, tasks: Sequence[EncodedTask]) -> list[Pack]:
-        """This process's packs of a step on `tasks`."""
+    def _packs(self, tasks: Sequence[EncodedTask]) -> list[tuple[Pack, int]]:
+        """This process's packs of a step on `tasks`, with their weights."""
         packs = pack_tasks(tasks, self._most_tokens(tasks))
-        return self._processes.deal(packs, [pack.n_tokens for pack in packs])
+        return self._dealt(packs, [pack.n_tokens for pack in packs])
+
+    def _dealt(self, parts: Sequence[Part], sizes: Sequence[int]) -> list[tuple[Part, int]]:
+        """This process's share of `parts`, each with its weight, 1.
+
+        With a sharded model no process may compute more often than another: those that have less compute the
+        first part once more, with weight 0.
+        """
+        shares = self._processes.shares(parts, sizes)
+        mine = [(part, 1) for part in shares[self._processes.rank]]
+        idle = max(map(len, shares)) - len(mine) if self._sharded else 0
+        return mine + [(parts[0], 0)] * idle
 
     def _most_tokens(self, tasks: Sequence[EncodedTask]) -> int:
         """Tokens computed at once: no more than a process's share of the step."""

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, TypeVar
 
 import torch
 from torch import distributed
 
-from lift.errors import GenerationError
 from lift.launched import rank_and_count
-from lift.tasks import Task
-from lift.training.source import TaskSource
 
-__all__ = ["Processes", "SharedSource"]
+__all__ = ["Processes"]
 
 Part = TypeVar("Part")
 
@@ -68,53 +64,14 @@ class Processes:
         distributed.broadcast(buffer, src=0)
         return json.loads(bytes(buffer.cpu().numpy()))
 
-    def deal(self, parts: Sequence[Part], sizes: Sequence[int]) -> list[Part]:
-        """This process's share of `parts`: the largest first, each to the process that has least so far."""
+    def shares(self, parts: Sequence[Part], sizes: Sequence[int]) -> list[list[Part]]:
+        """Each process's share of `parts`: the largest first, each to the process that has least so far."""
         if self.count == 1:
-            return list(parts)
+            return [list(parts)]
         loads = [0] * self.count
-        mine = []
+        shares: list[list[Part]] = [[] for _ in loads]
         for size, number in sorted(zip(sizes, range(len(parts)), strict=True), key=lambda item: (-item[0], item[1])):
             least = loads.index(min(loads))
             loads[least] += size
-            if least == self.rank:
-                mine.append(parts[number])
-        return mine
-
-
-class SharedSource:
-    """The leader's tasks, in all processes at the same time.
-
-    Args:
-        source: the leader's own source; None in the other processes.
-        processes: who listens.
-    """
-
-    def __init__(self, source: TaskSource | None, processes: Processes) -> None:
-        self._source = source
-        self._processes = processes
-
-    def take(self, timeout: float | None = None) -> list[Task]:
-        """What `TaskSource.take` gives the leader; what it raises there, all raise.
-
-        Raises:
-            GenerationError: the leader's source failed.
-        """
-        if self._processes.count == 1 and self._source:
-            return self._source.take(timeout)
-        if self._source is None:
-            message = self._processes.share()
-        else:
-            try:
-                message = {"tasks": [asdict(task) for task in self._source.take(timeout)]}
-            except EOFError:
-                message = {"end": True}
-            except BaseException as error:
-                self._processes.share({"error": str(error)})
-                raise
-            self._processes.share(message)
-        if "error" in message:
-            raise GenerationError(f"the leading process failed: {message['error']}")
-        if "end" in message:
-            raise EOFError
-        return [Task(**{**task, "segments": tuple(task["segments"])}) for task in message["tasks"]]
+            shares[least].append(parts[number])
+        return shares
