@@ -24,6 +24,7 @@ def decode_batch(
     *,
     stop_ids: Collection[int],
     max_new_tokens: int,
+    min_new_tokens: int = 0,
     temperature: float = 0.0,
     families: Sequence[int] | None = None,
     on_text: Callable[[int, str], bool] | None = None,
@@ -35,7 +36,7 @@ def decode_batch(
         network: a model with `generate`.
         prompts: token ids.
         stop_ids: tokens that end an answer.
-        max_new_tokens: limit of each answer.
+        max_new_tokens, min_new_tokens: limits of each answer.
         temperature: of sampling; 0 decodes greedily.
         families: a number for each prompt; what all prompts of a number begin with is computed once for them.
         on_text: called with the number of a prompt and a new piece of its answer; a false return ends it.
@@ -51,7 +52,11 @@ def decode_batch(
     longest = ids.shape[1]
     sampling = {"do_sample": True, "temperature": temperature} if temperature else {"do_sample": False}
     config = GenerationConfig(
-        max_new_tokens=max_new_tokens, eos_token_id=sorted(stop_ids), pad_token_id=pad, **sampling
+        max_new_tokens=max_new_tokens,
+        min_new_tokens=min_new_tokens,
+        eos_token_id=sorted(stop_ids),
+        pad_token_id=pad,
+        **sampling,
     )
     if on_text:
         options["stopping_criteria"] = [_HandOver(tokenizer, len(prompts), frozenset(stop_ids), on_text)]

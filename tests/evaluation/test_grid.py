@@ -70,6 +70,12 @@ def test_every_method(tiny: Any, tmp_path: Path) -> None:
     # The baselines get at least LIFT's number of steps.
     assert min(steps["raw"], steps["temp-lora"]) >= steps["lift"] > 0
     assert all({"general", "perplexity", "invented"} == set(run.damage) for run in runs)
+    assert all(run.speed["first_token"] > 0 and run.document_tokens == 111 for run in runs)
+    # The base model answers for all methods that train nothing.
+    untrained = {
+        (run.damage["general"], run.damage["perplexity"]) for run in runs if run.cell.method in METHODS_HERE[:3]
+    }
+    assert len(untrained) == 1
     after = tiny.network.state_dict()
     assert list(after) == list(before)
     assert all((after[name] == weight).all() for name, weight in before.items())
@@ -197,15 +203,30 @@ def test_the_report_holds_everything(tiny: Any, tmp_path: Path) -> None:
     with Results(tmp_path) as results:
         grid(tiny, "base", "lift", seeds=(0, 1)).run(results)
     files = {path.name: path.read_text(encoding="utf-8") for path in write_report(tmp_path)}
-    assert {"report.md", "report.csv", "report.html", "small-accuracy.svg", "small-time.svg"} == set(files)
+    assert {
+        "report.md",
+        "report.csv",
+        "report.html",
+        "small-accuracy.svg",
+        "small-time.svg",
+        "small-decoding.svg",
+    } == set(files)
     assert files["report.csv"].count("\n") == 3
     page = files["report.html"]
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     assert "Who is number 1?" in page
     assert 'name="viewport"' in page
     assert "prefers-color-scheme: dark" in page
     again = {path.name: path.read_text(encoding="utf-8") for path in write_report(tmp_path)}
     assert again == files
+
+
+def test_curves_of_documents_of_several_lengths(tiny: Any, tmp_path: Path) -> None:
+    with Results(tmp_path) as results:
+        grid(tiny, "base", "icl", benchmark=Small(texts=(388, 1500))).run(results)
+    files = {path.name: path.read_text(encoding="utf-8") for path in write_report(tmp_path)}
+    assert "small-ttft.svg" in files
+    assert {"base", "icl"} <= set(files["small-ttft.svg"].replace("<", ">").split(">"))
 
 
 def test_needle_maps(tmp_path: Path) -> None:

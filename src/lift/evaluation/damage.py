@@ -16,26 +16,32 @@ from lift.evaluation.scores import is_refusal, keyword_match
 if TYPE_CHECKING:
     from lift.document import Document
 
-__all__ = ["measure_damage"]
+__all__ = ["measure_damage", "measure_invention"]
 
 
-def measure_damage(method: Method, document: Document, unanswerable: Sequence[str]) -> dict[str, float]:
-    """Three figures of the method's network.
+def measure_damage(method: Method) -> dict[str, float]:
+    """Two figures of the method's network, whatever it was trained on.
 
     Returns:
         `general`: share of 30 general questions answered right, asked without a title; `perplexity`: of a text that
-        has nothing to do with any document; `invented`: share of `unanswerable` questions about the document that
-        it answers all the same (left out where there are none).
+        has nothing to do with any document.
     """
     content: dict[str, Any] = json.loads(files("lift.evaluation").joinpath("general.json").read_text(encoding="utf-8"))
     asked = content["questions"]
     answers = method.ask_plainly([question["question"] for question in asked])
     right = sum(keyword_match(answer, q["keywords"]) for answer, q in zip(answers, asked, strict=True))
-    figures = {"general": right / len(asked), "perplexity": _perplexity(method, content["text"])}
-    if unanswerable:
-        replies = method.answer(document, unanswerable)
-        figures["invented"] = sum(not is_refusal(reply) for reply in replies) / len(replies)
-    return {name: round(value, 4) for name, value in figures.items()}
+    return {"general": round(right / len(asked), 4), "perplexity": round(_perplexity(method, content["text"]), 4)}
+
+
+def measure_invention(method: Method, document: Document, unanswerable: Sequence[str]) -> dict[str, float]:
+    """`invented`: the share of `unanswerable` questions about the document that are answered all the same.
+
+    Left out where there are none.
+    """
+    if not unanswerable:
+        return {}
+    replies = method.answer(document, unanswerable)
+    return {"invented": round(sum(not is_refusal(reply) for reply in replies) / len(replies), 4)}
 
 
 def _perplexity(method: Method, text: str) -> float:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Final
 from lift.document import Document
 from lift.errors import LiftError
 from lift.evaluation.benchmarks import Benchmark
-from lift.evaluation.damage import measure_damage
+from lift.evaluation.damage import measure_damage, measure_invention
 from lift.evaluation.judge import Judge, JudgeError
 from lift.evaluation.methods import Method, MethodSpec, Setting
 from lift.evaluation.questions import Question
 from lift.evaluation.results import Answer, Cell, Results, Run
+from lift.evaluation.speed import measure_answering
 from lift.recipe import Recipe, load_recipe
 from lift.synthesis.backends import default_generator
 from lift.synthesis.prompts import PROMPT_VERSION
@@ -92,6 +93,7 @@ class Grid:
         self._generator = generator
         self._judge = judge
         self._errors = 0
+        self._untrained: dict[str, float] = {}
         self._seconds: dict[str, list[float]] = {}
         self._jobs: list[_Job] = []
         for document in islice(benchmark.documents(), limit):
@@ -151,10 +153,18 @@ class Grid:
             for question, answer in zip(missing, answers, strict=True):
                 results.add_answer(self._scored(job, question, answer))
             if not results.has_run(job.cell):
-                damage = measure_damage(method, job.document, self._benchmark.unanswerable(job.document))
                 seconds = method.costs.pop("prepare_seconds", prepared - started), answered - prepared
                 results.add_run(
-                    Run(job.cell, job.document.title, method.costs, round(seconds[0], 2), round(seconds[1], 2), damage)
+                    Run(
+                        job.cell,
+                        job.document.title,
+                        method.costs,
+                        round(seconds[0], 2),
+                        round(seconds[1], 2),
+                        damage=self._damage(job, method),
+                        speed=measure_answering(method, job.document, job.questions[0].text),
+                        document_tokens=len(self._base.tokenizer(job.document.text, verbose=False)["input_ids"]),
+                    )
                 )
         except (LiftError, RuntimeError, MemoryError) as error:  # this cell fails; the others need not
             for question in missing:
@@ -163,6 +173,15 @@ class Grid:
         finally:
             if method:
                 method.close()
+
+    def _damage(self, job: _Job, method: Method) -> dict[str, float]:
+        if not self._benchmark.measures_damage:
+            return {}
+        if job.method.trains:
+            forgotten = measure_damage(method)
+        else:  # the base model answers for all of these
+            forgotten = self._untrained = self._untrained or measure_damage(method)
+        return forgotten | measure_invention(method, job.document, self._benchmark.unanswerable(job.document))
 
     def _generator_for(self, job: _Job) -> str:
         """Who writes the job's tasks: the one named, else the benchmark's own recording, else the model's writer."""

@@ -68,7 +68,9 @@ class Run:
     Attributes:
         costs: tasks, steps, tokens, seconds of training and generation, by name.
         prepare_seconds, answer_seconds: until the first answer could begin; for all answers.
-        damage: what the model forgot (`measure_damage`), before and after.
+        damage: what the model forgot (`measure_damage`).
+        speed: seconds of one answer (`measure_answering`).
+        document_tokens: how long the document is for this model.
     """
 
     cell: Cell
@@ -77,6 +79,8 @@ class Run:
     prepare_seconds: float
     answer_seconds: float
     damage: Mapping[str, float] = field(default_factory=dict)
+    speed: Mapping[str, float] = field(default_factory=dict)
+    document_tokens: int | None = None
 
 
 class Results:

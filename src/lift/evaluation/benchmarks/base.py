@@ -22,10 +22,12 @@ class Benchmark(ABC):
     Attributes:
         name: in results and reports.
         max_new_tokens: room for an answer.
+        measures_damage: whether what a document did to the model is measured, for every document.
     """
 
     name: str
     max_new_tokens: int = 64
+    measures_damage: bool = True
 
     @abstractmethod
     def documents(self) -> Iterator[Document]:

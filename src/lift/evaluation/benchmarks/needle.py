@@ -91,6 +91,8 @@ class NeedleInAHaystack(Benchmark):
     """
 
     name = "needle"
+    # Dozens of nearly the same document.
+    measures_damage = False
 
     def __init__(
         self,

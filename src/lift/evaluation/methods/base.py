@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,17 @@ class Method(ABC):
         """Answers, decoded greedily with the one prompt that all methods share."""
         asker = self._asker(self.setting.recipe.prompt_template, document.title)
         return asker.ask_many(questions, self.contexts(document, questions), max_new_tokens=self.setting.max_new_tokens)
+
+    def decoder(self, document: Document, question: str) -> Callable[[int], object]:
+        """A function that answers `question` with exactly so many tokens."""
+        asker = self._asker(self.setting.recipe.prompt_template, document.title)
+        (context,) = self.contexts(document, [question])
+
+        def decode(tokens: int) -> object:
+            prompt = asker.prompt(question, context=context, max_new_tokens=tokens)
+            return asker.decode([prompt], tokens, min_new_tokens=tokens)
+
+        return decode
 
     def ask_plainly(self, questions: Sequence[str]) -> list[str]:
         """Answers to questions that have nothing to do with a document, asked without its title or text."""

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from lift.errors import BenchmarkError
-from lift.evaluation.report.plots import accuracy_bars, accuracy_over_time, needle_maps
+from lift.evaluation.report.plots import (
+    accuracy_bars,
+    accuracy_over_time,
+    needle_maps,
+    time_by_answer_length,
+    time_by_document_length,
+)
 from lift.evaluation.report.tables import Row, csv_table, kind_table, markdown_table, summary_table
 from lift.evaluation.results import Answer, read_answers, read_runs
 
@@ -17,7 +23,7 @@ __all__ = ["write_report"]
 _SHOWN_ANSWERS: Final = 400
 _HEADER: Final = (
     "method", "score", "95 % interval", "questions", "seeds", "steps", "tokens", "prepare, s", "answer, s",
-    "general", "perplexity", "invented", "errors",
+    "first token, s", "tokens/s", "general", "perplexity", "invented", "errors",
 )  # fmt: skip
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --shade: #8881; }
@@ -52,7 +58,10 @@ def write_report(results: Path) -> list[Path]:
     for benchmark in dict.fromkeys(row.benchmark for row in rows):
         here = [row for row in rows if row.benchmark == benchmark]
         mine = [answer for answer in answers if answer.cell.benchmark == benchmark]
+        ran = [run for run in runs if run.cell.benchmark == benchmark]
         figures = {"accuracy": accuracy_bars(here), "time": accuracy_over_time(here)}
+        curves = {"ttft": time_by_document_length(ran), "decoding": time_by_answer_length(here)}
+        figures |= {name: svg for name, svg in curves.items() if svg}
         figures |= {f"needle-{method.replace(':', '-')}": svg for method, svg in needle_maps(mine).items()}
         plots |= {f"{benchmark}-{name}.svg": svg for name, svg in figures.items()}
         table = [_cells(row) for row in here]
@@ -90,6 +99,8 @@ def _cells(row: Row) -> list[str]:
         _number(row.tokens),
         _number(row.prepare_seconds),
         _number(row.answer_seconds),
+        "" if row.first_token_seconds is None else f"{row.first_token_seconds:.2f}",
+        "" if not row.token_seconds else f"{1 / row.token_seconds:.1f}",
         "" if row.general is None else f"{row.general:.0%}",
         "" if row.perplexity is None else f"{row.perplexity:.1f}",
         "" if row.invented is None else f"{row.invented:.0%}",

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean
 from typing import Any, Final
 
 from lift.errors import MissingExtraError
 from lift.evaluation.report.tables import Row
-from lift.evaluation.results import Answer
+from lift.evaluation.results import Answer, Run
 
-__all__ = ["accuracy_bars", "accuracy_over_time", "needle_maps"]
+__all__ = [
+    "accuracy_bars",
+    "accuracy_over_time",
+    "needle_maps",
+    "time_by_answer_length",
+    "time_by_document_length",
+]
 
 _WIDTH: Final = 7.0
+_ANSWER_TOKENS: Final = (1, 10, 100, 1_000, 10_000)
 
 
 def accuracy_bars(rows: Sequence[Row]) -> str:
@@ -33,28 +40,73 @@ def accuracy_bars(rows: Sequence[Row]) -> str:
 
 
 def accuracy_over_time(rows: Sequence[Row]) -> str:
-    """Scores against the seconds until the first answer can begin (TTFT), a point a method."""
+    """Scores against the seconds of preparation; variants of a method (`lift:epochs=1`, `lift`) on one line."""
     plt = _pyplot()
     figure, axes = plt.subplots(figsize=(_WIDTH, 3.6))
-    for row in rows:
-        if row.prepare_seconds is None:
-            continue
-        x, y = max(row.prepare_seconds, 0.1), 100 * row.score
-        axes.errorbar(
-            x,
-            y,
-            yerr=[[y - 100 * row.low], [100 * row.high - y]],
-            fmt="o",
-            color="#4878a8",
-            ecolor="#888888",
-            capsize=3,
-        )
-        axes.annotate(row.method, (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8)
+    known = [row for row in rows if row.prepare_seconds is not None]
+    for color, name in enumerate(dict.fromkeys(_name(row.method) for row in known)):
+        mine = sorted((row for row in known if _name(row.method) == name), key=lambda row: row.prepare_seconds or 0)
+        x, y = [max(row.prepare_seconds or 0, 0.1) for row in mine], [100 * row.score for row in mine]
+        errors = [[100 * (row.score - row.low) for row in mine], [100 * (row.high - row.score) for row in mine]]
+        axes.errorbar(x, y, yerr=errors, fmt="o-", color=f"C{color}", ecolor="#888888", capsize=3, linewidth=1)
+        for row, *point in zip(mine, x, y, strict=True):
+            axes.annotate(row.method, point, xytext=(6, 4), textcoords="offset points", fontsize=8)
     axes.set_xscale("log")
     axes.set_ylim(0, 100)
     axes.set_xlabel("seconds of preparation (log)")
     axes.set_ylabel("score, %")
     return _svg(figure)
+
+
+def time_by_answer_length(rows: Sequence[Row]) -> str | None:
+    """Seconds until an answer of so many tokens is there, preparation included: a line a method.
+
+    None where no run has measured it.
+    """
+    lines = {}
+    for row in rows:
+        if row.first_token_seconds is not None and row.token_seconds is not None:
+            begin = (row.prepare_seconds or 0) + row.first_token_seconds
+            lines[row.method] = [begin + (n - 1) * row.token_seconds for n in _ANSWER_TOKENS]
+    return _curves(lines, _ANSWER_TOKENS, "tokens answered (log)") if lines else None
+
+
+def time_by_document_length(runs: Sequence[Run]) -> str | None:
+    """Seconds to the first token of the first answer (TTFT) by the document's length: a line a method.
+
+    None where there are fewer than two lengths.
+    """
+    measured: dict[str, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for run in runs:
+        if run.document_tokens and "first_token" in run.speed:
+            # Documents of nearly the same length count as one.
+            length = round(run.document_tokens, -2)
+            measured[run.cell.method][length].append(run.prepare_seconds + run.speed["first_token"])
+    lengths = sorted({length for times in measured.values() for length in times})
+    if len(lengths) < 2:
+        return None
+    lines = {
+        method: [mean(times[length]) if length in times else float("nan") for length in lengths]
+        for method, times in measured.items()
+    }
+    return _curves(lines, lengths, "tokens of the document (log)")
+
+
+def _curves(lines: Mapping[str, Sequence[float]], x: Sequence[int], label: str) -> str:
+    plt = _pyplot()
+    figure, axes = plt.subplots(figsize=(_WIDTH, 3.6))
+    for method, seconds in lines.items():
+        axes.plot(x, seconds, marker=".", label=method)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel(label)
+    axes.set_ylabel("seconds (log)")
+    axes.legend(fontsize=8, frameon=False)
+    return _svg(figure)
+
+
+def _name(method: str) -> str:
+    return method.partition(":")[0]
 
 
 def needle_maps(answers: Iterable[Answer]) -> dict[str, str]:

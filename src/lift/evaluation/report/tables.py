@@ -27,6 +27,7 @@ class Row:
         errors: answers without a score; they count nowhere else.
         steps, tokens, prepare_seconds, answer_seconds: means over documents and seeds.
         general, perplexity, invented: of the damage report, means.
+        first_token_seconds, token_seconds: of one answer, means.
     """
 
     benchmark: str
@@ -45,6 +46,8 @@ class Row:
     general: float | None
     perplexity: float | None
     invented: float | None
+    first_token_seconds: float | None
+    token_seconds: float | None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -120,6 +123,8 @@ def _row(key: tuple[str, str, str, str], answers: Sequence[Answer], runs: Sequen
         general=_mean(run.damage.get("general") for run in runs),
         perplexity=_mean(run.damage.get("perplexity") for run in runs),
         invented=_mean(run.damage.get("invented") for run in runs),
+        first_token_seconds=_mean(run.speed.get("first_token") for run in runs),
+        token_seconds=_mean(run.speed.get("token") for run in runs),
     )
 
 
