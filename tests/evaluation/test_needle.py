@@ -44,7 +44,7 @@ def test_its_tasks_arrive_at_its_depth(haystack: Haystack, tokenizer: Any) -> No
     benchmark = NeedleInAHaystack(haystack, tokenizer, lengths=[2_000], depths=[40])
     for needle, document in zip(read_needles(), benchmark.documents(), strict=True):
         backend = RecordedBackend.read(benchmark.recording(document))
-        segments = backend.segments(document, Recipe())
+        segments = backend.segments(document, benchmark.recipe(Recipe(tasks_per_segment=5)))
         assert not backend.notes()  # every record matches the text
         at = next(number for number, segment in enumerate(segments) if segment.text == needle.text)
         assert len(backend.pairs_about(segments[at])) == 10

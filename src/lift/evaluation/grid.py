@@ -96,6 +96,7 @@ class Grid:
         self._untrained: dict[str, float] = {}
         self._seconds: dict[str, list[float]] = {}
         self._jobs: list[_Job] = []
+        recipe = benchmark.recipe(recipe)
         for document in islice(benchmark.documents(), limit):
             questions = _sampled(benchmark.questions(document), sample)
             for method in methods:

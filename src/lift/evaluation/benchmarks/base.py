@@ -12,6 +12,7 @@ from lift.document import Document
 from lift.errors import BenchmarkError
 from lift.evaluation.questions import Question
 from lift.evaluation.scores import score_answer
+from lift.recipe import Recipe
 
 __all__ = ["Benchmark", "read_lines"]
 
@@ -52,6 +53,10 @@ class Benchmark(ABC):
     def unanswerable(self, document: Document) -> Sequence[str]:
         """Questions that `document` does not answer."""
         return ()
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """The user's recipe, with what this benchmark needs to be what it is."""
+        return recipe
 
     def place(self, document: Document) -> Mapping[str, float]:
         """Where `document` lies in the benchmark's grid (a needle's depth and the haystack's length)."""

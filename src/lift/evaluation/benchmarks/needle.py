@@ -16,7 +16,7 @@ from lift.document import Document, read_document
 from lift.errors import BenchmarkError
 from lift.evaluation.benchmarks.base import Benchmark
 from lift.evaluation.questions import Question, read_question
-from lift.recipe import PRESETS
+from lift.recipe import PRESETS, Recipe
 from lift.synthesis.backends.recorded import RecordedBackend
 
 if TYPE_CHECKING:
@@ -143,6 +143,11 @@ class NeedleInAHaystack(Benchmark):
     def place(self, document: Document) -> Mapping[str, float]:
         length, _, depth, _ = self._known[document.sha256]
         return {"length": length, "depth": depth}
+
+    def recipe(self, recipe: Recipe) -> Recipe:
+        """With all of a needle's tasks in use."""
+        most = max(len(needle.tasks) for _, needle, _ in self._cells)
+        return recipe.replace(tasks_per_segment=max(recipe.tasks_per_segment, most))
 
     def recording(self, document: Document) -> Path:
         """The needle's tasks at its place, and the haystack's around it."""

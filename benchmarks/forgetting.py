@@ -1,0 +1,105 @@
+"""Does it matter when tasks arrive? Accuracy by thirds of the document, for generators of several speeds.
+
+    python benchmarks/forgetting.py --seeds 3
+
+Tasks arrive in reading order, on a clock that only training moves: a generator of ratio 4 takes four times as long as
+training does, and where the trainer would have to wait for it, the clock jumps. So the schedule deals the very steps
+that it would deal beside such a generator, and nobody waits. "plain" has all tasks from the start. The last task of
+every segment is held out; the answers to these questions are scored by token F1, those to the 31 evaluation questions
+by keywords.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from statistics import fmean
+
+from lift.adapter import Manifest
+from lift.chat import LiftedModel
+from lift.evaluation.scores import keyword_match
+from lift.model import BaseModel, attach_adapter, load_base_model
+from lift.overlap import token_f1
+from lift.recipe import Recipe, load_recipe
+from lift.tasks import Task
+from lift.training.encoding import EncodedTask, encode_task
+from lift.training.schedule import Schedule
+from lift.training.trainer import Trainer
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "picardo"
+TITLE = "José Luis Picardo"
+RATIOS = {"plain": 0.0, "1:4": 0.25, "1:1": 1.0, "4:1": 4.0}
+
+
+def train(trainer: Trainer, tasks: list[EncodedTask], recipe: Recipe, ratio: float) -> None:
+    """Train on `tasks`, task n arriving when n / N of the generator's time is over; one visit is one tick."""
+    schedule = Schedule(
+        epochs=recipe.epochs, tasks_per_step=recipe.tasks_per_step, seed=recipe.seed, decay_share=recipe.decay_share
+    )
+    generation = ratio * len(tasks) * recipe.epochs
+    arrives = [(number + 1) / len(tasks) * generation for number in range(len(tasks))]
+    clock, arrived = 0.0, 0
+    while True:
+        while arrived < len(tasks) and arrives[arrived] <= clock:
+            schedule.arrive([arrived])
+            arrived += 1
+        if arrived == len(tasks):
+            schedule.close()
+        if step := schedule.next_step():
+            trainer.step([tasks[number] for number in step], lr_scale=schedule.lr_scale)
+            clock += len(step)
+        elif arrived == len(tasks):
+            return
+        else:
+            clock = arrives[arrived]
+
+
+def run(base: BaseModel, recipe: Recipe, ratio: float) -> dict[str, object]:
+    chat_format = base.chat_format(recipe.prompt_template, TITLE)
+    records = [json.loads(line) for line in (EXAMPLE / "tasks.jsonl").read_text(encoding="utf-8").splitlines()]
+    questions = [json.loads(line) for line in (EXAMPLE / "eval.jsonl").read_text(encoding="utf-8").splitlines()]
+    held_out = [record["tasks"][-1] for record in records]
+    pairs = [pair for record in records for pair in record["tasks"][:-1]]
+    tasks = [
+        encode_task(Task(str(n), pair["question"], pair["answer"]), chat_format, base.context_tokens)
+        for n, pair in enumerate(pairs)
+    ]
+    adapted = attach_adapter(base, recipe)
+    started = time.monotonic()
+    with Trainer(adapted, recipe) as trainer:
+        train(trainer, tasks, recipe, ratio)
+        trainer.take_losses()
+    seconds = time.monotonic() - started
+    lifted = LiftedModel(base, adapted, Manifest({"title": TITLE}, {}, recipe.to_dict(), "", {}, {}, {}))
+    answers = lifted.ask_many([pair["question"] for pair in held_out], max_new_tokens=64)
+    scores = [token_f1(answer, pair["answer"]) for answer, pair in zip(answers, held_out, strict=True)]
+    replies = lifted.ask_many([question["question"] for question in questions], max_new_tokens=64)
+    right = sum(keyword_match(reply, question["keywords"]) for reply, question in zip(replies, questions, strict=True))
+    lifted.close()
+    third = len(scores) / 3
+    thirds = [scores[round(n * third) : round((n + 1) * third)] for n in range(3)]
+    return {
+        "f1": round(fmean(scores), 4),
+        "thirds": [round(fmean(part), 4) for part in thirds],
+        "n": len(scores),
+        "right": right,
+        "questions": len(questions),
+        "training_seconds": round(seconds, 1),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--ratio", choices=RATIOS, action="append", help="generation : training; default: all")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    arguments = parser.parse_args()
+    base = load_base_model()
+    for seed in range(arguments.seeds):
+        for name in arguments.ratio or RATIOS:
+            recipe = load_recipe("cpu", arguments.settings).replace(seed=seed)
+            print(json.dumps({"ratio": name, "seed": seed, **run(base, recipe, RATIOS[name])}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Time to first token with generation and training at once, against one after the other (the paper's figure a).
+
+    python benchmarks/pipeline.py --length 1000 --length 2000 --length 4000
+
+From the document in hand and the base model loaded to the first token of an answer, with one task a segment and 5
+passes. The generator is a replay server, a process of its own, that writes at set rates. Three ways:
+
+    overlap        lift: every pass goes on while tasks are still written
+    first pass     the paper's way: the first pass overlaps, the others follow once all tasks are there
+    one by one     all tasks first, then training
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import lift
+from lift.adapter import Manifest
+from lift.generation import open_inputs, open_store
+from lift.model import attach_adapter
+from lift.synthesis.producer import TaskProducer
+from lift.training.encoding import EncodedTask, encode_task
+from lift.training.schedule import Schedule, straight_fall
+from lift.training.trainer import Trainer
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "picardo"
+TITLE = "José Luis Picardo"
+QUESTION = "Where was José Luis Picardo born?"
+
+
+def overlap(base: lift.BaseModel, document: lift.Document, url: str, recipe: lift.Recipe, folder: Path) -> float:
+    started = time.monotonic()
+    lifted = lift.absorb(document, model=base, generator=url, recipe=recipe, out=folder / "overlap")
+    lifted.ask(QUESTION, max_new_tokens=1)
+    seconds = time.monotonic() - started
+    lifted.close()
+    return seconds
+
+
+def one_by_one(base: lift.BaseModel, document: lift.Document, url: str, recipe: lift.Recipe, folder: Path) -> float:
+    started = time.monotonic()
+    lift.write_tasks(document, folder / "tasks.jsonl", generator=url, recipe=recipe)
+    recorded = f"recorded:{folder / 'tasks.jsonl'}"
+    lifted = lift.absorb(document, model=base, generator=recorded, recipe=recipe, out=folder / "after")
+    lifted.ask(QUESTION, max_new_tokens=1)
+    seconds = time.monotonic() - started
+    lifted.close()
+    return seconds
+
+
+def first_pass(base: lift.BaseModel, document: lift.Document, url: str, recipe: lift.Recipe, folder: Path) -> float:
+    """Steps of tasks as they come, once each; then the other passes over all of them, in steps of the same size."""
+    started = time.monotonic()
+    document, backend = open_inputs(document, None, url, None, base)
+    chat_format = base.chat_format(recipe.prompt_template, document.title)
+    tasks: list[EncodedTask] = []
+    adapted = attach_adapter(base, recipe)
+    size = steps_size(document, recipe)
+    with (
+        open_store(folder / "first.jsonl", document, backend, recipe, overwrite=False) as store,
+        TaskProducer(document, backend, recipe, store) as producer,
+        Trainer(adapted, recipe) as trainer,
+    ):
+        visited, open_ = 0, True
+        while open_ or visited < len(tasks):
+            try:
+                fresh = producer.take(timeout=0.2) if len(tasks) - visited < size and open_ else []
+            except EOFError:
+                fresh, open_ = [], False
+            tasks += [encode_task(task, chat_format, base.context_tokens) for task in fresh]
+            if len(tasks) - visited >= size or not open_:
+                step = tasks[visited : visited + size]
+                visited += len(step)
+                if step:
+                    trainer.step(step)
+        schedule = Schedule(epochs=recipe.epochs - 1, tasks_per_step=size, seed=recipe.seed)
+        schedule.arrive(range(len(tasks)))
+        schedule.close()
+        total = len(tasks) * (recipe.epochs - 1)
+        while step_numbers := schedule.next_step():
+            fall = straight_fall(schedule.visits, total, recipe.decay_share)
+            trainer.step([tasks[number] for number in step_numbers], lr_scale=fall)
+        trainer.take_losses()
+    chat = lift.LiftedModel(base, adapted, manifest(document, recipe))
+    chat.ask(QUESTION, max_new_tokens=1)
+    seconds = time.monotonic() - started
+    chat.close()
+    return seconds
+
+
+def steps_size(document: lift.Document, recipe: lift.Recipe) -> int:
+    """Tasks a step: a short document gets smaller steps, here as in lift."""
+    from lift.splitting import split_document
+
+    visits = len(split_document(document, recipe)) * recipe.tasks_per_segment * recipe.epochs
+    return max(1, min(recipe.tasks_per_step, visits // recipe.min_steps))
+
+
+def manifest(document: lift.Document, recipe: lift.Recipe) -> Manifest:
+    return Manifest({"title": document.title}, {}, recipe.to_dict(), "", {}, {}, {})
+
+
+WAYS = {"overlap": overlap, "first pass": first_pass, "one by one": one_by_one}
+
+
+@contextmanager
+def server(tasks: Path, slots: int, first_token: float, token: float) -> Iterator[str]:
+    """The URL of a replay server of its own process."""
+    command = [sys.executable, "-m", "tests.replay_server", str(tasks), "--slots", str(slots)]
+    command += ["--first-token-seconds", str(first_token), "--token-seconds", str(token)]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.communicate()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--length", type=int, action="append", default=[], help="tokens of the document")
+    parser.add_argument("--data", type=Path, help="a folder with picardo.txt and its tasks, for more than 3,900 tokens")
+    parser.add_argument("--slots", type=int, default=8)
+    parser.add_argument("--first-token", type=float, default=0.5, help="seconds")
+    parser.add_argument("--token", type=float, default=0.02, help="seconds a token (four characters)")
+    parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    arguments = parser.parse_args()
+    text = ((arguments.data or EXAMPLE) / "picardo.txt").read_text(encoding="utf-8")
+    recording = arguments.data / "picardo.tasks.jsonl" if arguments.data else EXAMPLE / "tasks.jsonl"
+    recipe = lift.load_recipe("cpu", ["epochs=5", "tasks_per_segment=1", *arguments.settings])
+    base = lift.load_base_model()
+    offsets = base.tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)["offset_mapping"]
+    with tempfile.TemporaryDirectory() as scratch:
+        # One task a segment is what is asked for, so one is what the server writes.
+        records = [json.loads(line) for line in recording.read_text(encoding="utf-8").splitlines()]
+        asked = Path(scratch, "one.jsonl")
+        lines = (json.dumps({**record, "tasks": record["tasks"][: recipe.tasks_per_segment]}) for record in records)
+        asked.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        with server(asked, arguments.slots, arguments.first_token, arguments.token) as url:
+            warm_up = lift.Document.from_text(text[:500], TITLE)
+            overlap(base, warm_up, url, recipe, Path(scratch))
+            for length in arguments.length or [1000, 2000]:
+                document = lift.Document.from_text(text[: offsets[min(length, len(offsets)) - 1][1]], TITLE)
+                for name, way in WAYS.items():
+                    folder = Path(scratch, f"{length} {name}")
+                    folder.mkdir()
+                    seconds = way(base, document, url, recipe, folder)
+                    print(json.dumps({"tokens": length, "way": name, "ttft": round(seconds, 1)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
