@@ -35,24 +35,24 @@ TITLE = "José Luis Picardo"
 QUESTION = "Where was José Luis Picardo born?"
 
 
-def overlap(base: lift.BaseModel, document: lift.Document, url: str, recipe: lift.Recipe, folder: Path) -> float:
-    started = time.monotonic()
-    lifted = lift.absorb(document, model=base, generator=url, recipe=recipe, out=folder / "overlap")
+def answered(lifted: lift.LiftedModel, started: float) -> float:
+    """Seconds from `started` to the first token of an answer."""
     lifted.ask(QUESTION, max_new_tokens=1)
     seconds = time.monotonic() - started
     lifted.close()
     return seconds
+
+
+def overlap(base: lift.BaseModel, document: lift.Document, url: str, recipe: lift.Recipe, folder: Path) -> float:
+    started = time.monotonic()
+    return answered(lift.absorb(document, model=base, generator=url, recipe=recipe, out=folder / "overlap"), started)
 
 
 def one_by_one(base: lift.BaseModel, document: lift.Document, url: str, recipe: lift.Recipe, folder: Path) -> float:
     started = time.monotonic()
     lift.write_tasks(document, folder / "tasks.jsonl", generator=url, recipe=recipe)
     recorded = f"recorded:{folder / 'tasks.jsonl'}"
-    lifted = lift.absorb(document, model=base, generator=recorded, recipe=recipe, out=folder / "after")
-    lifted.ask(QUESTION, max_new_tokens=1)
-    seconds = time.monotonic() - started
-    lifted.close()
-    return seconds
+    return answered(lift.absorb(document, model=base, generator=recorded, recipe=recipe, out=folder / "after"), started)
 
 
 def first_pass(base: lift.BaseModel, document: lift.Document, url: str, recipe: lift.Recipe, folder: Path) -> float:
@@ -88,11 +88,8 @@ def first_pass(base: lift.BaseModel, document: lift.Document, url: str, recipe: 
             fall = straight_fall(schedule.visits, total, recipe.decay_share)
             trainer.step([tasks[number] for number in step_numbers], lr_scale=fall)
         trainer.take_losses()
-    chat = lift.LiftedModel(base, adapted, manifest(document, recipe))
-    chat.ask(QUESTION, max_new_tokens=1)
-    seconds = time.monotonic() - started
-    chat.close()
-    return seconds
+    manifest = Manifest({"title": document.title}, {}, recipe.to_dict(), "", {}, {}, {})
+    return answered(lift.LiftedModel(base, adapted, manifest), started)
 
 
 def steps_size(document: lift.Document, recipe: lift.Recipe) -> int:
@@ -101,10 +98,6 @@ def steps_size(document: lift.Document, recipe: lift.Recipe) -> int:
 
     visits = len(split_document(document, recipe)) * recipe.tasks_per_segment * recipe.epochs
     return max(1, min(recipe.tasks_per_step, visits // recipe.min_steps))
-
-
-def manifest(document: lift.Document, recipe: lift.Recipe) -> Manifest:
-    return Manifest({"title": document.title}, {}, recipe.to_dict(), "", {}, {}, {})
 
 
 WAYS = {"overlap": overlap, "first pass": first_pass, "one by one": one_by_one}

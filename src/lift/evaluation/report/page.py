@@ -25,17 +25,18 @@ _HEADER: Final = (
     "method", "score", "95 % interval", "questions", "seeds", "steps", "tokens", "prepare, s", "answer, s",
     "first token, s", "tokens/s", "general", "perplexity", "invented", "errors",
 )  # fmt: skip
-_STYLE: Final = """
-:root { color-scheme: light dark; --line: #8884; --shade: #8881; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .85rem; white-space: nowrap; }
-td, th { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; }
-tbody tr:hover { background: var(--shade); }
-svg { max-width: 100%; height: auto; }
-summary { cursor: pointer; margin: 1rem 0; }
-.answers td { white-space: normal; vertical-align: top; }
-@media (prefers-color-scheme: dark) { svg { filter: invert(1) hue-rotate(180deg); } }
+_DARK: Final = "filter: invert(1) hue-rotate(180deg);"
+_STYLE: Final = f"""
+:root {{ color-scheme: light dark; --line: #8884; --shade: #8881; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+.wide {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; font-size: .85rem; white-space: nowrap; }}
+td, th {{ border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; }}
+tbody tr:hover {{ background: var(--shade); }}
+svg {{ max-width: 100%; height: auto; }}
+summary {{ cursor: pointer; margin: 1rem 0; }}
+.answers td {{ white-space: normal; vertical-align: top; }}
+@media (prefers-color-scheme: dark) {{ svg {{ {_DARK} }} }}
 """
 
 
@@ -63,7 +64,7 @@ def write_report(results: Path) -> list[Path]:
         curves = {"ttft": time_by_document_length(ran), "decoding": time_by_answer_length(here)}
         figures |= {name: svg for name, svg in curves.items() if svg}
         figures |= {f"needle-{method.replace(':', '-')}": svg for method, svg in needle_maps(mine).items()}
-        plots |= {f"{benchmark}-{name}.svg": svg for name, svg in figures.items()}
+        plots |= {f"{benchmark}-{name}.svg": _standalone(svg) for name, svg in figures.items()}
         table = [_cells(row) for row in here]
         markdown += [f"## {benchmark}", f"Model: {here[0].model}", markdown_table(_HEADER, table)]
         body += [f"<h2>{html.escape(benchmark)}</h2>", _html_table(_HEADER, table)]
@@ -135,6 +136,12 @@ def _answers(answers: Sequence[Answer]) -> str:
 
 def _score(answer: Answer) -> str:
     return answer.error or "" if answer.score is None else f"{answer.score:.2f}"
+
+
+def _standalone(svg: str) -> str:
+    """With a style of its own for the dark, which within the page would be the page's."""
+    start = svg.index(">") + 1
+    return f"{svg[:start]}<style>@media (prefers-color-scheme: dark) {{ svg {{ {_DARK} }} }}</style>{svg[start:]}"
 
 
 def _page(body: str) -> str:
