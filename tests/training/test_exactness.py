@@ -4,6 +4,7 @@ LoRA's B is filled with random numbers first: at zero, every gradient of A is ze
 Gradients are compared tensor by tensor, as the norm of the difference over the norm.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,20 +12,26 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import LlamaConfig
 
+from lift.chat_format import ChatFormat
 from lift.full_tuning import FullTuning
-from lift.model import BaseModel
+from lift.model import BaseModel, load_base_model
 from lift.prefix import shared_prefix
+from lift.tasks import Task
 from lift.training import attention
 from lift.training.attention import use_packed_attention
-from lift.training.encoding import EncodedTask
+from lift.training.encoding import EncodedTask, encode_task
 from lift.training.packing import Pack
+from tests.conftest import RECORDED
+from tests.test_chat_format import PROMPT, TEMPLATES
 from tests.training.families import (
     FAMILIES,
     GEMMA2,
     GEMMA3,
     LLAMA,
     MISTRAL,
+    SIZES,
     build,
     gradients,
     packed,
@@ -73,16 +80,31 @@ def test_with_activation_checkpointing() -> None:
     assert error_of_packs(model, some_tasks(7, 6)) < 1e-10
 
 
+@pytest.mark.parametrize("template", ["own", *TEMPLATES, "none"])
+def test_with_any_chat_template(template: str) -> None:
+    """Without a system role, with thoughts, without a template at all: recorded tasks, as a user's run encodes them."""
+    tokenizer = load_base_model().tokenizer
+    if template != "own":
+        tokenizer.chat_template = TEMPLATES.get(template)
+    chat_format = ChatFormat(tokenizer, PROMPT, "José Luis Picardo")
+    record = json.loads(RECORDED.read_text(encoding="utf-8").splitlines()[0])
+    tasks = [
+        encode_task(Task(str(n), pair["question"], pair["answer"]), chat_format, 512)
+        for n, pair in enumerate(record["tasks"])
+    ]
+    model = build(LlamaConfig(**SIZES | {"vocab_size": len(tokenizer), "max_position_embeddings": 512}), torch.float64)
+    assert error_of_packs(model, tasks) < 1e-10
+
+
 @pytest.mark.parametrize("config", [LLAMA, GEMMA2], ids=lambda config: config.model_type)
 def test_with_all_weights_in_training(config: Any) -> None:
     base = BaseModel(build(config, torch.float64).merge_and_unload(), None, "eager", "tiny", None, "")  # type: ignore[arg-type]  # no tokenizer needed
     assert error_of_packs(FullTuning(base), some_tasks(7, 6)) < 1e-10
 
 
-@pytest.mark.parametrize("config", [LLAMA, GEMMA2], ids=lambda config: config.model_type)
-def test_with_torch_compile(config: Any) -> None:
+def test_with_torch_compile() -> None:
     """Traced by dynamo, with forward and backward graphs of their own; not compiled to machine code, for time."""
-    compiled, plain = build(config, torch.float64), build(config, torch.float64)
+    compiled, plain = build(GEMMA2, torch.float64), build(GEMMA2, torch.float64)
     for layer in compiled.get_base_model().get_decoder().layers:
         layer.compile(backend="aot_eager", dynamic=True)
     for seed in range(2):  # of other shapes
