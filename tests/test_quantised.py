@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import lift
+from lift.adapter import save_merged
 from lift.document import Document
-from lift.errors import BaseModelMismatchError, MissingExtraError, RecipeError
+from lift.errors import AdapterError, BaseModelMismatchError, MissingExtraError, RecipeError
 from lift.model import attach_adapter
 from tests.conftest import RECORDED
 
@@ -45,6 +46,8 @@ def test_a_document_is_absorbed_and_loaded(short: Document, base: lift.BaseModel
     assert again.manifest.losses == lifted.manifest.losses
     assert again.ask(QUESTION, max_new_tokens=8) == answer
     again.close()
+    with pytest.raises(AdapterError, match="4 bits"):
+        save_merged(base, tmp_path / "a", tmp_path / "merged")
     loaded = lift.load(tmp_path / "a", device="cpu")  # in 4 bits by itself
     assert loaded.ask(QUESTION, max_new_tokens=8) == answer
     with pytest.raises(BaseModelMismatchError, match="--dtype nf4"):

@@ -222,8 +222,13 @@ def save_merged(base: BaseModel, adapter_folder: Path, folder: Path) -> None:
 
     Raises:
         AdapterExistsError: `folder` is not empty.
-        AdapterError: there is nothing to merge: `adapter_folder` holds a full model.
+        AdapterError: there is nothing to merge (`adapter_folder` holds a full model), or the weights have 4 bits.
     """
+    if base.quantised:
+        raise AdapterError(
+            "merging would round the adapter to the 4 bits of the base model's weights: serve it beside the base "
+            "model (lift info says how), or train it with --dtype bfloat16"
+        )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise AdapterExistsError(f"{folder} is not empty; give a new folder for the merged model")
     adapted = load_adapter(base, adapter_folder)

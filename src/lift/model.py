@@ -46,6 +46,7 @@ logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 # What the embedded model's file is a quantisation of; peft and vLLM know it by this name.
 EMBEDDED_HUB_ID: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
 _FINGERPRINT_SAMPLES: Final = 64
+# bitsandbytes' switch for packing weights on a CPU.
 _PACKS: Final = "support_avx512bf16_for_cpu"
 
 
@@ -176,6 +177,7 @@ def load_base_model(
     name = EMBEDDED if model is None else os.fspath(model)
     source = find_model(name)
     target = choose_device(device)
+    torch_dtype = choose_dtype(dtype, target)
     if shard and dtype == NF4:
         raise ModelError("4-bit weights cannot be divided: leave --shard out, or take another --dtype")
     options: dict[str, Any] = {"quantization_config": _four_bits(), "device_map": {"": target}} if dtype == NF4 else {}
@@ -183,7 +185,7 @@ def load_base_model(
         with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
             network = AutoModelForCausalLM.from_pretrained(
-                source, dtype=choose_dtype(dtype, target), trust_remote_code=trust_remote_code, **options
+                source, dtype=torch_dtype, trust_remote_code=trust_remote_code, **options
             )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ModelError(
@@ -220,7 +222,8 @@ def attach_adapter(base: BaseModel, recipe: Recipe) -> Adapted:
     What is trained has the base model's dtype: compute copies of the optimizer's float32 masters.
 
     Raises:
-        RecipeError: `target_modules` names no module of this model, or the adapter does not go with a sharded one.
+        RecipeError: `target_modules` names no module of this model, or such an adapter does not go with a base model
+            that is sharded or has 4-bit weights.
     """
     from peft import LoraConfig, TaskType, get_peft_model
 
