@@ -7,18 +7,17 @@ A replay server, a process of its own, streams the demo's answers 16 at a time.
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
 from pathlib import Path
+
+from replay import replay_server
 
 from lift.document import read_document
 from lift.recipe import load_recipe
 from lift.synthesis.backends.openai import OpenAIBackend
 from lift.synthesis.prompts import Request
 
-ROOT = Path(__file__).parents[1]
-EXAMPLE = ROOT / "examples" / "picardo"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "picardo"
 SLOTS = 16
 REQUESTS = 48
 
@@ -49,16 +48,9 @@ async def drain(url: str) -> dict[str, float]:
 
 
 def main() -> None:
-    command = [sys.executable, "-m", "tests.replay_server", str(EXAMPLE / "tasks.jsonl"), "--slots", str(SLOTS)]
-    command += ["--first-token-seconds", "0.05", "--token-seconds", "0.01"]
-    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert server.stdout
-    url = server.stdout.readline().strip()
-    try:
+    with replay_server(EXAMPLE / "tasks.jsonl", slots=SLOTS, first_token=0.05, token=0.01) as url:
         for _ in range(3):
             print(json.dumps(asyncio.run(drain(url))), flush=True)
-    finally:
-        server.communicate()
 
 
 if __name__ == "__main__":

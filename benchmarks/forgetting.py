@@ -12,22 +12,17 @@ by keywords.
 import argparse
 import json
 import time
-from pathlib import Path
 from statistics import fmean
 
-from lift.adapter import Manifest
-from lift.chat import LiftedModel
-from lift.evaluation.scores import keyword_match
+from example import count_right, encode, lifted_model, recorded_pairs
+
 from lift.model import BaseModel, attach_adapter, load_base_model
 from lift.overlap import token_f1
 from lift.recipe import Recipe, load_recipe
-from lift.tasks import Task
-from lift.training.encoding import EncodedTask, encode_task
+from lift.training.encoding import EncodedTask
 from lift.training.schedule import Schedule
 from lift.training.trainer import Trainer
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "picardo"
-TITLE = "José Luis Picardo"
 RATIOS = {"plain": 0.0, "1:4": 0.25, "1:1": 1.0, "4:1": 4.0}
 
 
@@ -55,26 +50,19 @@ def train(trainer: Trainer, tasks: list[EncodedTask], recipe: Recipe, ratio: flo
 
 
 def run(base: BaseModel, recipe: Recipe, ratio: float) -> dict[str, object]:
-    chat_format = base.chat_format(recipe.prompt_template, TITLE)
-    records = [json.loads(line) for line in (EXAMPLE / "tasks.jsonl").read_text(encoding="utf-8").splitlines()]
-    questions = [json.loads(line) for line in (EXAMPLE / "eval.jsonl").read_text(encoding="utf-8").splitlines()]
-    held_out = [record["tasks"][-1] for record in records]
-    pairs = [pair for record in records for pair in record["tasks"][:-1]]
-    tasks = [
-        encode_task(Task(str(n), pair["question"], pair["answer"]), chat_format, base.context_tokens)
-        for n, pair in enumerate(pairs)
-    ]
+    pairs = recorded_pairs()
+    held_out = [about[-1] for about in pairs]
+    tasks = encode([pair for about in pairs for pair in about[:-1]], base, recipe)
     adapted = attach_adapter(base, recipe)
     started = time.monotonic()
     with Trainer(adapted, recipe) as trainer:
         train(trainer, tasks, recipe, ratio)
         trainer.take_losses()
     seconds = time.monotonic() - started
-    lifted = LiftedModel(base, adapted, Manifest({"title": TITLE}, {}, recipe.to_dict(), "", {}, {}, {}))
+    lifted = lifted_model(base, adapted, recipe)
     answers = lifted.ask_many([pair["question"] for pair in held_out], max_new_tokens=64)
     scores = [token_f1(answer, pair["answer"]) for answer, pair in zip(answers, held_out, strict=True)]
-    replies = lifted.ask_many([question["question"] for question in questions], max_new_tokens=64)
-    right = sum(keyword_match(reply, question["keywords"]) for reply, question in zip(replies, questions, strict=True))
+    evaluation = count_right(lifted)
     lifted.close()
     third = len(scores) / 3
     thirds = [scores[round(n * third) : round((n + 1) * third)] for n in range(3)]
@@ -82,8 +70,7 @@ def run(base: BaseModel, recipe: Recipe, ratio: float) -> dict[str, object]:
         "f1": round(fmean(scores), 4),
         "thirds": [round(fmean(part), 4) for part in thirds],
         "n": len(scores),
-        "right": right,
-        "questions": len(questions),
+        **evaluation,
         "training_seconds": round(seconds, 1),
     }
 

@@ -10,18 +10,18 @@ the same requests to the same server and throw the answers away; what live costs
 import argparse
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from replay import replay_server
+
 import lift
 from lift.synthesis.backends.openai import OpenAIBackend
 
-ROOT = Path(__file__).parents[1]
-EXAMPLE = ROOT / "examples" / "picardo"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "picardo"
 
 
 def run(base: lift.BaseModel, generator: str, recipe: lift.Recipe) -> dict[str, Any]:
@@ -77,20 +77,13 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = lift.load_recipe("cpu", arguments.settings)
     base = lift.load_base_model()
-    command = [sys.executable, "-m", "tests.replay_server", str(EXAMPLE / "tasks.jsonl"), "--slots"]
-    command += [str(arguments.slots), "--first-token-seconds", "0.5", "--token-seconds", str(arguments.token)]
-    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert server.stdout
-    url = server.stdout.readline().strip()
-    try:
-        recorded = f"recorded:{EXAMPLE / 'tasks.jsonl'}"
+    tasks = EXAMPLE / "tasks.jsonl"
+    with replay_server(tasks, slots=arguments.slots, first_token=0.5, token=arguments.token) as url:
         for _ in range(arguments.times):
             for name in ("alone", "live", "beside curl"):
                 with curls(url, recipe, arguments.slots) if name == "beside curl" else nullcontext():
-                    result = run(base, url if name == "live" else recorded, recipe)
+                    result = run(base, url if name == "live" else f"recorded:{tasks}", recipe)
                 print(json.dumps({"generator": name, **result}), flush=True)
-    finally:
-        server.communicate()
 
 
 if __name__ == "__main__":

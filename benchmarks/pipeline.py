@@ -12,16 +12,14 @@ passes. The generator is a replay server, a process of its own, that writes at s
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from example import EXAMPLE, TITLE, lifted_model
+from replay import replay_server
+
 import lift
-from lift.adapter import Manifest
 from lift.generation import open_inputs, open_store
 from lift.model import attach_adapter
 from lift.synthesis.producer import TaskProducer
@@ -29,9 +27,6 @@ from lift.training.encoding import EncodedTask, encode_task
 from lift.training.schedule import Schedule, straight_fall
 from lift.training.trainer import Trainer
 
-ROOT = Path(__file__).parents[1]
-EXAMPLE = ROOT / "examples" / "picardo"
-TITLE = "José Luis Picardo"
 QUESTION = "Where was José Luis Picardo born?"
 
 
@@ -62,7 +57,7 @@ def first_pass(base: lift.BaseModel, document: lift.Document, url: str, recipe: 
     chat_format = base.chat_format(recipe.prompt_template, document.title)
     tasks: list[EncodedTask] = []
     adapted = attach_adapter(base, recipe)
-    size = steps_size(document, recipe)
+    size = recipe.tasks_in_a_step(len(backend.segments(document, recipe)) * recipe.tasks_per_segment)
     with (
         open_store(folder / "first.jsonl", document, backend, recipe, overwrite=False) as store,
         TaskProducer(document, backend, recipe, store) as producer,
@@ -88,32 +83,10 @@ def first_pass(base: lift.BaseModel, document: lift.Document, url: str, recipe: 
             fall = straight_fall(schedule.visits, total, recipe.decay_share)
             trainer.step([tasks[number] for number in step_numbers], lr_scale=fall)
         trainer.take_losses()
-    manifest = Manifest({"title": document.title}, {}, recipe.to_dict(), "", {}, {}, {})
-    return answered(lift.LiftedModel(base, adapted, manifest), started)
-
-
-def steps_size(document: lift.Document, recipe: lift.Recipe) -> int:
-    """Tasks a step: a short document gets smaller steps, here as in lift."""
-    from lift.splitting import split_document
-
-    visits = len(split_document(document, recipe)) * recipe.tasks_per_segment * recipe.epochs
-    return max(1, min(recipe.tasks_per_step, visits // recipe.min_steps))
+    return answered(lifted_model(base, adapted, recipe), started)
 
 
 WAYS = {"overlap": overlap, "first pass": first_pass, "one by one": one_by_one}
-
-
-@contextmanager
-def server(tasks: Path, slots: int, first_token: float, token: float) -> Iterator[str]:
-    """The URL of a replay server of its own process."""
-    command = [sys.executable, "-m", "tests.replay_server", str(tasks), "--slots", str(slots)]
-    command += ["--first-token-seconds", str(first_token), "--token-seconds", str(token)]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    try:
-        yield process.stdout.readline().strip()
-    finally:
-        process.communicate()
 
 
 def main() -> None:
@@ -130,13 +103,14 @@ def main() -> None:
     recipe = lift.load_recipe("cpu", ["epochs=5", "tasks_per_segment=1", *arguments.settings])
     base = lift.load_base_model()
     offsets = base.tokenizer(text, return_offsets_mapping=True, add_special_tokens=False)["offset_mapping"]
+    speeds = {"slots": arguments.slots, "first_token": arguments.first_token, "token": arguments.token}
     with tempfile.TemporaryDirectory() as scratch:
         # One task a segment is what is asked for, so one is what the server writes.
         records = [json.loads(line) for line in recording.read_text(encoding="utf-8").splitlines()]
         asked = Path(scratch, "one.jsonl")
         lines = (json.dumps({**record, "tasks": record["tasks"][: recipe.tasks_per_segment]}) for record in records)
         asked.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-        with server(asked, arguments.slots, arguments.first_token, arguments.token) as url:
+        with replay_server(asked, **speeds) as url:
             warm_up = lift.Document.from_text(text[:500], TITLE)
             overlap(base, warm_up, url, recipe, Path(scratch))
             for length in arguments.length or [1000, 2000]:

@@ -8,15 +8,12 @@ import json
 import random
 import resource
 import time
-from pathlib import Path
+
+from example import encode, recorded_pairs
 
 from lift.model import attach_adapter, load_base_model
 from lift.recipe import load_recipe
-from lift.tasks import Task
-from lift.training.encoding import encode_task
 from lift.training.trainer import Trainer
-
-TASKS = Path(__file__).parents[1] / "examples" / "picardo" / "tasks.jsonl"
 
 
 def main() -> None:
@@ -26,13 +23,7 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = load_recipe("cpu", arguments.settings)
     base = load_base_model()
-    chat_format = base.chat_format(recipe.prompt_template, "José Luis Picardo")
-    records = [json.loads(line) for line in TASKS.read_text(encoding="utf-8").splitlines()]
-    pairs = [pair for record in records for pair in record["tasks"]]
-    tasks = [
-        encode_task(Task(str(n), pair["question"], pair["answer"]), chat_format, base.context_tokens)
-        for n, pair in enumerate(pairs)
-    ]
+    tasks = encode([pair for pairs in recorded_pairs() for pair in pairs], base, recipe)
     rng = random.Random(0)
     with Trainer(attach_adapter(base, recipe), recipe) as trainer:
         trainer.step(rng.sample(tasks, recipe.tasks_per_step))  # the first one warms up

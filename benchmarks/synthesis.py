@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from replay import replay_server
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -102,27 +104,12 @@ def plain_client(url: str, folder: Path) -> tuple[float, int]:
 
 def measure(client: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run `client` in a process of its own against a fresh server."""
-    serve = [sys.executable, "-m", "tests.replay_server", str(arguments.folder / "picardo.tasks.jsonl")]
-    speeds = [
-        "--slots",
-        arguments.slots,
-        "--first-token-seconds",
-        arguments.first_token,
-        "--token-seconds",
-        arguments.token,
-    ]
-    server = subprocess.Popen(
-        [*serve, *map(str, speeds)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdout
-    try:
-        url = server.stdout.readline().strip()
+    speeds = {"slots": arguments.slots, "first_token": arguments.first_token, "token": arguments.token}
+    with replay_server(arguments.folder / "picardo.tasks.jsonl", **speeds) as url:
         child = [sys.executable, __file__, "--child", client, "--url", url, "--folder", str(arguments.folder)]
         result: dict[str, Any] = json.loads(subprocess.run(child, check=True, capture_output=True, text=True).stdout)
         with urllib.request.urlopen(url.removesuffix("/v1") + "/durations") as answer:
             floor = floor_seconds(json.load(answer), arguments.slots)
-    finally:
-        server.communicate()
     return {**result, "floor_seconds": round(floor, 2), "overhead": round(result["seconds"] / floor - 1, 4)}
 
 

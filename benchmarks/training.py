@@ -18,11 +18,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "picardo"
-TITLE = "José Luis Picardo"
+from example import count_right, encode, lifted_model, recorded_pairs
+
 USUAL_BATCH = 4
 
 
@@ -30,33 +29,11 @@ def prepare(arguments: argparse.Namespace) -> Any:
     """The recipe, the base model and the encoded tasks."""
     from lift.model import load_base_model
     from lift.recipe import load_recipe
-    from lift.tasks import Task
-    from lift.training.encoding import encode_task
 
     knobs = {"rank": arguments.rank, "alpha": 2 * arguments.rank, "trained_share": 1.0}
     recipe = load_recipe("cpu", [*(f"{k}={v}" for k, v in knobs.items()), *arguments.settings])
     base = load_base_model()
-    chat_format = base.chat_format(recipe.prompt_template, TITLE)
-    records = [json.loads(line) for line in (EXAMPLE / "tasks.jsonl").read_text(encoding="utf-8").splitlines()]
-    pairs = [pair for record in records for pair in record["tasks"]]
-    tasks = [
-        encode_task(Task(str(n), pair["question"], pair["answer"]), chat_format, base.context_tokens)
-        for n, pair in enumerate(pairs)
-    ]
-    return recipe, base, tasks
-
-
-def accuracy(base: Any, adapted: Any, recipe: Any) -> dict[str, int]:
-    from lift.adapter import Manifest
-    from lift.chat import LiftedModel
-    from lift.evaluation.scores import keyword_match
-
-    manifest = Manifest({"title": TITLE}, {}, recipe.to_dict(), "", {}, {}, {})
-    lines = (EXAMPLE / "eval.jsonl").read_text(encoding="utf-8").splitlines()
-    questions = [json.loads(line) for line in lines]
-    answers = LiftedModel(base, adapted, manifest).ask_many([q["question"] for q in questions], max_new_tokens=64)
-    right = sum(keyword_match(answer, q["keywords"]) for answer, q in zip(answers, questions, strict=True))
-    return {"right": right, "questions": len(questions)}
+    return recipe, base, encode([pair for pairs in recorded_pairs() for pair in pairs], base, recipe)
 
 
 def usual(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -111,7 +88,7 @@ def usual(arguments: argparse.Namespace) -> dict[str, Any]:
         seconds = train(sample, passes or 1, scratch)
     rate = sum(map(len, sample)) * (passes or 1) / seconds
     adapted.eval()
-    return report(tasks, rate, seconds) | (accuracy(base, adapted, recipe) if passes else {})
+    return report(tasks, rate, seconds) | (count_right(lifted_model(base, adapted, recipe)) if passes else {})
 
 
 def ours(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -138,7 +115,7 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
         seconds = time.monotonic() - started
     rate = (trainer.tokens - tokens) / seconds
     adapted.eval()
-    return report(tasks, rate, seconds) | (accuracy(base, adapted, recipe) if passes else {})
+    return report(tasks, rate, seconds) | (count_right(lifted_model(base, adapted, recipe)) if passes else {})
 
 
 def floor(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -36,11 +36,10 @@ def absorbed(document: Document, base: lift.BaseModel, **more: Any) -> lift.Lift
 
 
 def test_the_base_model_answers_in_between_and_comes_back(short: Document, base: lift.BaseModel) -> None:
-    before, answer = digest(base), lift.absorb(
-        short, model=base, generator=f"recorded:{RECORDED}", recipe={"rank": 2, "epochs": 1}
-    )  # fmt: skip
-    plain = answer.ask(QUESTION, without_adapter=True, max_new_tokens=8)
-    answer.close()
+    before = digest(base)
+    other = lift.absorb(short, model=base, generator=f"recorded:{RECORDED}", recipe={"rank": 2, "epochs": 1})
+    plain = other.ask(QUESTION, without_adapter=True, max_new_tokens=8)
+    other.close()
     lifted = absorbed(short, base)
     assert lifted.manifest.losses["last"] < lifted.manifest.losses["first"]
     assert digest(base) != before

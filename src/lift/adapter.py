@@ -118,12 +118,12 @@ def save_adapter(adapted: Adapted, manifest: Manifest, folder: Path) -> Manifest
 def _remove_finished(folder: Path) -> None:
     """What an earlier run left there, which may be of another kind; its `lift.json` first."""
     path = folder / MANIFEST_FILE
+    files: list[str] = []
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         files = [Path(name).name for name in json.loads(path.read_text(encoding="utf-8"))["files"]]
-        path.unlink()
-        for name in files:
-            (folder / name).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
+    for name in files:
+        (folder / name).unlink(missing_ok=True)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -175,6 +175,10 @@ class Recipe:
         """
         return _validated({**self.to_dict(), **knobs})
 
+    def tasks_in_a_step(self, tasks: int) -> int:
+        """The batch size for a document of so many tasks: a short one gets smaller steps, but `min_steps` of them."""
+        return max(1, min(self.tasks_per_step, tasks * self.epochs // self.min_steps))
+
     def to_dict(self) -> dict[str, Any]:
         """All knobs as plain JSON values."""
         values = dataclasses.asdict(self)

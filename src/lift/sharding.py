@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
 
 from lift.errors import ModelError
+from lift.launched import rank_and_count
 from lift.processes import Processes
 
 if TYPE_CHECKING:
@@ -36,6 +35,10 @@ def shard(network: PreTrainedModel, device: torch.device) -> None:
     processes = Processes()
     if processes.count == 1:
         raise ModelError("there is nobody to divide the model with; --shard goes with --processes N")
+    # FSDP takes half a second to import, which the commands that never shard need not wait for.
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
     processes.join(device)
     mesh = init_device_mesh(device.type, (processes.count,))
     for layer in network.get_decoder().layers:
@@ -44,5 +47,9 @@ def shard(network: PreTrainedModel, device: torch.device) -> None:
 
 
 def is_sharded(network: nn.Module) -> bool:
-    """Whether the layers of `network` are divided."""
+    """Whether the layers of `network` are divided; alone, nobody's are."""
+    if rank_and_count()[1] == 1:
+        return False
+    from torch.distributed.fsdp import FSDPModule
+
     return any(isinstance(module, FSDPModule) for module in network.modules())

@@ -8,7 +8,7 @@ from lift.training.objective import label_loss, label_weights
 
 
 @pytest.mark.parametrize("at_once", [1, 7, 300])
-@pytest.mark.parametrize("rows", [1, 128])
+@pytest.mark.parametrize("rows", [1, 128, 300])
 def test_loss_and_gradient_equal_torchs(rows: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objective, "_BUFFER_BYTES", at_once * 50 * 8)
     torch.manual_seed(0)

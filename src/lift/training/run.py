@@ -81,9 +81,7 @@ class TrainingRun:
         self._saved = time.monotonic()
         expected = len(self._encoded) if self.all_in else expected_tasks
         found = checkpoints.read(identity or {}, adapted.device) if checkpoints else None
-        self._log = found or Checkpoint(
-            identity or {}, max(1, min(recipe.tasks_per_step, expected * recipe.epochs // recipe.min_steps))
-        )
+        self._log = found or Checkpoint(identity or {}, recipe.tasks_in_a_step(expected))
         self._schedule = Schedule(
             epochs=recipe.epochs,
             tasks_per_step=self._log.tasks_per_step,

@@ -25,18 +25,17 @@ _HEADER: Final = (
     "method", "score", "95 % interval", "questions", "seeds", "steps", "tokens", "prepare, s", "answer, s",
     "first token, s", "tokens/s", "general", "perplexity", "invented", "errors",
 )  # fmt: skip
-_DARK: Final = "filter: invert(1) hue-rotate(180deg);"
-_STYLE: Final = f"""
-:root {{ color-scheme: light dark; --line: #8884; --shade: #8881; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
-.wide {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-size: .85rem; white-space: nowrap; }}
-td, th {{ border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; }}
-tbody tr:hover {{ background: var(--shade); }}
-svg {{ max-width: 100%; height: auto; }}
-summary {{ cursor: pointer; margin: 1rem 0; }}
-.answers td {{ white-space: normal; vertical-align: top; }}
-@media (prefers-color-scheme: dark) {{ svg {{ {_DARK} }} }}
+_DARK: Final = "@media (prefers-color-scheme: dark) { svg { filter: invert(1) hue-rotate(180deg); } }"
+_STYLE: Final = """
+:root { color-scheme: light dark; --line: #8884; --shade: #8881; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .85rem; white-space: nowrap; }
+td, th { border-bottom: 1px solid var(--line); padding: .3rem .6rem; text-align: left; }
+tbody tr:hover { background: var(--shade); }
+svg { max-width: 100%; height: auto; }
+summary { cursor: pointer; margin: 1rem 0; }
+.answers td { white-space: normal; vertical-align: top; }
 """
 
 
@@ -141,12 +140,12 @@ def _score(answer: Answer) -> str:
 def _standalone(svg: str) -> str:
     """With a style of its own for the dark, which within the page would be the page's."""
     start = svg.index(">") + 1
-    return f"{svg[:start]}<style>@media (prefers-color-scheme: dark) {{ svg {{ {_DARK} }} }}</style>{svg[start:]}"
+    return f"{svg[:start]}<style>{_DARK}</style>{svg[start:]}"
 
 
 def _page(body: str) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>lift: results</title><style>{_STYLE}</style></head><body>{body}</body></html>\n"
+        f"<title>lift: results</title><style>{_STYLE}{_DARK}</style></head><body>{body}</body></html>\n"
     )
