@@ -19,8 +19,8 @@ from lift.errors import (
     TrainingError,
 )
 from lift.generation import estimate
+from lift.jsonl import read_jsonl
 from lift.progress import Progress
-from lift.tasks import read_jsonl
 from lift.training.trainer import Trainer
 from tests.conftest import RECORDED
 from tests.replay_server import ReplayServer

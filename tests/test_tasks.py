@@ -7,7 +7,8 @@ import pytest
 
 from lift.document import Document, Segment
 from lift.errors import StoreLockedError, StoreMismatchError, TaskFileError
-from lift.tasks import StoreIdentity, Task, TaskStore, read_jsonl
+from lift.jsonl import read_jsonl
+from lift.tasks import StoreIdentity, Task, TaskStore
 
 DOCUMENT = Document.from_text("One sentence. Another sentence.", "T")
 SEGMENTS = [Segment(0, 0, 13, "One sentence."), Segment(1, 14, 31, "Another sentence.")]

@@ -17,8 +17,9 @@ from filelock import FileLock, Timeout
 
 from lift.document import Document, Segment
 from lift.errors import StoreLockedError, StoreMismatchError, TaskFileError
+from lift.jsonl import read_jsonl
 
-__all__ = ["StoreIdentity", "Task", "TaskStore", "answered_requests", "read_jsonl", "text_hash"]
+__all__ = ["StoreIdentity", "Task", "TaskStore", "answered_requests", "text_hash"]
 
 _FORMAT: Final = 1
 
@@ -278,30 +279,6 @@ def _task_of(record: Mapping[str, Any]) -> Task:
 def text_hash(text: str) -> str:
     """A short hash of `text` that ignores how white space is laid out."""
     return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:16]
-
-
-def read_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSONL file with their line numbers; empty lines are passed over.
-
-    Raises:
-        TaskFileError: the file is missing, not UTF-8, or a line is not a JSON object.
-    """
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    value = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise TaskFileError(f"{path}:{number}: not JSON ({error.msg})") from None
-                if not isinstance(value, dict):
-                    raise TaskFileError(f"{path}:{number}: not a JSON object")
-                yield number, value
-    except UnicodeDecodeError as error:
-        raise TaskFileError(f"{path}: not UTF-8 ({error.reason} at byte {error.start})") from None
-    except OSError as error:
-        raise TaskFileError(f"cannot read {path}: {error.strerror}") from None
 
 
 def answered_requests(path: Path) -> set[str]:

@@ -100,7 +100,18 @@ def test_the_answer_confirms_the_question(answer: str, kept: bool, notes: dict[s
     job: Any = begun.job
     assert len(job.pieces) == kept
     assert begun.missing == 2 - kept
-    assert backend.notes() == notes
+    assert backend.notes() == {"pairs that quote the text": 0, **notes}
+
+
+def test_the_rest_is_quoted() -> None:
+    backend = open_backend("writer")
+    document = Document.from_text("The mill was built by Anna Berg in 1912.", "The mill")
+    segments = backend.segments(document, Recipe())
+    list(backend.requests(document, segments, Recipe()))
+    begun = draft(missing=1)
+    begun.job.request.segments = tuple(segments)
+    assert backend._quotes(begun) == [Pair("What is said about Anna Berg?", document.text)]
+    assert backend.notes() == {"pairs that quote the text": 1}
 
 
 def test_names_from_pages_before_are_shown() -> None:
@@ -120,7 +131,7 @@ def requests(text: str, **knobs: Any) -> list[Any]:
 
 
 def test_other_languages_are_said_to_be_no_good() -> None:
-    with pytest.warns(LiftWarning, match="taught on English texts"):
+    with pytest.warns(LiftWarning, match="made for English texts"):
         requests("Die Mühle wurde im Jahr 1912 von Anna Berg gebaut. Sie steht noch heute am Fluss in der Stadt.")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -77,7 +77,7 @@ def ask(
 
 def _read_questions(path: Path) -> list[dict[str, object]]:
     from lift.errors import TaskFileError
-    from lift.tasks import read_jsonl
+    from lift.jsonl import read_jsonl
 
     records: list[dict[str, object]] = []
     for number, value in read_jsonl(path):

@@ -7,7 +7,7 @@ from typing import Final
 
 from lift.synthesis.checks import stems
 
-__all__ = ["find_foci", "mentions"]
+__all__ = ["find_foci", "is_english", "mentions"]
 
 _WORD: Final = re.compile(r"\w[\w’'.,:%-]*\w|\w")
 _MOST_WORDS: Final = 6
@@ -24,6 +24,11 @@ _STOP_WORDS: Final = frozenset(
     "towards under unless until up upon us very via was we were what when where whether which while who whom whose why "
     "will with within without would y yet you your including included according".split()
 )
+
+# A fifth to a third of the words of any English text are these, and hardly any of another language's.
+_ENGLISH: Final = frozenset("the of and to that was is it for with as on by at from be this are which".split())
+_LEAST_ENGLISH: Final = 0.1
+_SAMPLE_CHARS: Final = 20_000
 
 
 def find_foci(text: str) -> list[str]:
@@ -44,6 +49,12 @@ def find_foci(text: str) -> list[str]:
     bare = (phrase.removesuffix("'s").removesuffix("’s") for phrase in phrases)
     kept = (phrase for phrase in bare if len(phrase) >= _LEAST_CHARS and len(phrase.split()) <= _MOST_WORDS)
     return list({phrase.lower(): phrase for phrase in kept}.values())
+
+
+def is_english(text: str) -> bool:
+    """Whether the commonest English words are about as common in `text` as they should be."""
+    words = re.findall(r"[^\W\d_]+", text[:_SAMPLE_CHARS].lower())
+    return sum(word in _ENGLISH for word in words) >= _LEAST_ENGLISH * len(words)
 
 
 def mentions(text: str, phrase: str) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lift.document import Document
-from lift.errors import BenchmarkError
+from lift.errors import BenchmarkError, TaskFileError
 from lift.evaluation.questions import Question
 from lift.evaluation.scores import score_answer
+from lift.jsonl import read_jsonl
 from lift.recipe import Recipe
 
 __all__ = ["Benchmark", "read_lines"]
@@ -74,21 +74,6 @@ def read_lines(path: Path, hint: str, broken: list[int] | None = None) -> Iterat
         BenchmarkError: there is no such file, or a line holds no object.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BenchmarkError(f"cannot read {path}: {error}. {hint}") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError as error:
-            value, reason = None, f"not JSON ({error})"
-        else:
-            reason = "not a JSON object"
-        if isinstance(value, dict):
-            yield number, value
-        elif broken is None:
-            raise BenchmarkError(f"{path}:{number}: {reason}")
-        else:
-            broken.append(number)
+        yield from read_jsonl(path, broken)
+    except TaskFileError as error:
+        raise BenchmarkError(str(error) if path.is_file() else f"{error}. {hint}") from None

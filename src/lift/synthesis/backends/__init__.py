@@ -17,7 +17,7 @@ __all__ = ["Backend", "RequestError", "default_generator", "open_backend"]
 
 _KINDS = (
     "the URL of an OpenAI-compatible server (http://localhost:8000/v1), a provider "
-    f"({', '.join(PROVIDERS)}), vllm:MODEL, self, writer, writer:DIR or recorded:FILE"
+    f"({', '.join(PROVIDERS)}), vllm:MODEL, self, writer, writer:DIR, quotes or recorded:FILE"
 )
 
 
@@ -34,7 +34,8 @@ def default_generator(model: str | None) -> str:
 
 def open_backend(generator: str, model: str | None = None) -> Backend:
     """The backend that `generator` names: a server's URL, a provider's name, `vllm:MODEL`, `self` (the base model),
-    `writer` (the embedded model's, or `writer:DIR`), or `recorded:FILE`.
+    `writer` (the embedded model's, or `writer:DIR`), `quotes` (no model: the document's own sentences), or
+    `recorded:FILE`.
 
     Raises:
         GeneratorUnavailableError: there is no such kind of generator.
@@ -53,6 +54,10 @@ def open_backend(generator: str, model: str | None = None) -> Backend:
         from lift.synthesis.backends.writer import WriterBackend
 
         return WriterBackend(Path(detail) if detail else EMBEDDED_WRITER, generator)
+    if generator == "quotes":
+        from lift.synthesis.backends.quotes import QuotesBackend
+
+        return QuotesBackend()
     if kind == "vllm":
         from lift.synthesis.backends.vllm import VLLMBackend
 

@@ -12,12 +12,13 @@ from typing import Any, Self
 
 from lift.document import Document, Segment
 from lift.errors import TaskFileError
+from lift.jsonl import read_jsonl
 from lift.recipe import Recipe
 from lift.synthesis.backends.base import Backend
 from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import Request, build_request
 from lift.synthesis.usage import Usage
-from lift.tasks import StoreIdentity, read_jsonl, text_hash
+from lift.tasks import StoreIdentity, text_hash
 
 __all__ = ["RecordedBackend"]
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lift.document import Document, Segment
-from lift.errors import LiftWarning, RecipeError
 from lift.recipe import Recipe
+from lift.synthesis.backends.by_phrase import requests_by_phrase
 from lift.synthesis.backends.in_process import InProcessBackend, Job
 from lift.synthesis.checks import fault_of, is_grounded, known_share, normalised
 from lift.synthesis.foci import find_foci, mentions
 from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import Request
+from lift.synthesis.quotes import QUOTES_VERSION, Quoter
 from lift.synthesis.usage import Usage
 from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, title_in, view
 from lift.tasks import StoreIdentity
@@ -40,11 +40,6 @@ _ANSWER_TOKENS: Final = 48
 # Prompts decoded together, by the device's type.
 _ROWS: Final = {"cpu": 128}
 _ROWS_ELSEWHERE: Final = 384
-
-# A fifth to a third of the words of any English text are these, and hardly any of another language's.
-_ENGLISH: Final = frozenset("the of and to that was is it for with as on by at from be this are which".split())
-_LEAST_ENGLISH: Final = 0.1
-_SAMPLE_CHARS: Final = 20_000
 
 
 @dataclass
@@ -114,7 +109,7 @@ class WriterBackend(InProcessBackend):
     It asks for one phrase of a segment after the other, until the segment has its number of pairs. The writer makes a
     question of each, then answers it with the segment before its eyes. The pair is kept if the phrase is in the answer
     and not in the question, if all names and numbers and nearly all words are the text's, and if it was not asked
-    before.
+    before. What is missing then is quoted from the text (`Quoter`): this makes most of the tasks.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -125,6 +120,8 @@ class WriterBackend(InProcessBackend):
         self._folder = folder
         self._manifest = read_manifest(folder)
         self._overlay: Overlay | None = None
+        self._quoter = Quoter(())
+        self._quoted = 0
         self._dropped: Counter[str] = Counter()
 
     def use_model(self, base: BaseModel) -> None:
@@ -137,29 +134,18 @@ class WriterBackend(InProcessBackend):
         super().use_model(base)
 
     def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
-        if recipe.ask_about != "everything" or recipe.document_share:
-            raise RecipeError(f"{self.name} writes about single segments alone: not needles, not document_share")
-        if not _is_english(document.text):
-            message = f"{document.title}: the writer was taught on English texts; its tasks about others are poor"
-            warnings.warn(message, LiftWarning, stacklevel=2)
-        for segment in segments:
-            yield Request(
-                segments=(segment,),
-                kind="segment",
-                system="",
-                user=view(document, segment, recipe.window_chars),
-                count=recipe.tasks_per_segment,
-                max_tokens=recipe.generator_max_tokens,
-                temperature=recipe.generator_temperature,
-                may_be_empty=True,
-            )
+        self._quoter = Quoter(segments)
+        return requests_by_phrase(
+            self.name, document, segments, recipe, lambda segment: view(document, segment, recipe.window_chars)
+        )
 
     def identity(self, document: Document, recipe: Recipe) -> StoreIdentity:
         weights = self._manifest.files["adapter_model.safetensors"][:12]
-        return replace(super().identity(document, recipe), prompt=f"{WRITER_VERSION}-{weights}")
+        return replace(super().identity(document, recipe), prompt=f"{WRITER_VERSION}-{weights}-{QUOTES_VERSION}")
 
     def notes(self) -> dict[str, int]:
-        return {f"pairs dropped by the writer: {fault}": count for fault, count in sorted(self._dropped.items())}
+        dropped = {f"pairs dropped by the writer: {fault}": count for fault, count in sorted(self._dropped.items())}
+        return {"pairs that quote the text": self._quoted, **dropped}
 
     def answer(self, base: BaseModel, jobs: list[Job]) -> None:
         assert self._overlay
@@ -173,9 +159,19 @@ class WriterBackend(InProcessBackend):
             for question, answer in zip(questions, answers, strict=True):
                 self._take(question, answer)
         for draft in drafts:
-            if draft.missing == draft.job.request.count:
+            quotes = self._quotes(draft)
+            if not quotes and draft.missing == draft.job.request.count:
                 draft.job.hand_over('{"pairs": []}')  # a heading, a list of names: nothing to ask
+            for pair in quotes:
+                draft.job.hand_over(json.dumps(pair._asdict()))
             draft.job.hand_over(draft.cost)
+
+    def _quotes(self, draft: _Draft) -> list[Pair]:
+        """What the document itself says, in the place of the pairs that the writer could not bring about."""
+        (segment,) = draft.job.request.segments
+        quotes = list(islice(self._quoter.pairs(segment), draft.missing))
+        self._quoted += len(quotes)
+        return quotes
 
     def _ask(self, base: BaseModel, chat: ChatFormat, asked: Sequence[tuple[_Draft, str]]) -> list[_Question]:
         """A question for each focus, without those that are no use."""
@@ -252,9 +248,3 @@ def _room(base: BaseModel, prompts: Sequence[Sequence[int]], wanted: int) -> int
     if room < min(wanted, _QUESTION_TOKENS):
         raise ValueError(f"a segment leaves no room in a context window of {base.context_tokens} tokens")
     return min(room, wanted)
-
-
-def _is_english(text: str) -> bool:
-    """Whether the commonest English words are about as common in `text` as they should be."""
-    words = re.findall(r"[^\W\d_]+", text[:_SAMPLE_CHARS].lower())
-    return sum(word in _ENGLISH for word in words) >= _LEAST_ENGLISH * len(words)

@@ -1,0 +1,44 @@
+"""What the generators that ask for one phrase of a segment after the other have in common: their requests."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+
+from lift.document import Document, Segment
+from lift.errors import LiftWarning, RecipeError
+from lift.recipe import Recipe
+from lift.synthesis.foci import is_english
+from lift.synthesis.prompts import Request
+
+__all__ = ["requests_by_phrase"]
+
+
+def requests_by_phrase(
+    name: str, document: Document, segments: Sequence[Segment], recipe: Recipe, shown: Callable[[Segment], str]
+) -> Iterator[Request]:
+    """One request a segment; a warning where the document is not in English, whose stop words end phrases.
+
+    Args:
+        name: the generator's.
+        shown: what of the document a request about a segment holds.
+
+    Raises:
+        RecipeError: the recipe asks for more than questions about single segments.
+    """
+    if recipe.ask_about != "everything" or recipe.document_share:
+        raise RecipeError(f"{name} asks about single segments alone: not about needles, no document_share")
+    if not is_english(document.text):
+        message = f"{document.title}: {name} is made for English texts; its tasks about others are poor"
+        warnings.warn(message, LiftWarning, stacklevel=2)
+    for segment in segments:
+        yield Request(
+            segments=(segment,),
+            kind="segment",
+            system="",
+            user=shown(segment),
+            count=recipe.tasks_per_segment,
+            max_tokens=recipe.generator_max_tokens,
+            temperature=recipe.generator_temperature,
+            may_be_empty=True,
+        )

@@ -1,0 +1,46 @@
+"""No model at all as the generator: questions for phrases, answered with the document's own sentences."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+
+from lift.document import Document, Segment
+from lift.recipe import Recipe
+from lift.synthesis.backends.base import Backend
+from lift.synthesis.backends.by_phrase import requests_by_phrase
+from lift.synthesis.prompts import Request
+from lift.synthesis.quotes import QUOTES_VERSION, Quoter
+from lift.synthesis.usage import Usage
+from lift.tasks import StoreIdentity
+
+__all__ = ["QuotesBackend"]
+
+
+class QuotesBackend(Backend):
+    """Tasks by rules (`Quoter`), for any base model, at once."""
+
+    name = "quotes"
+    replays = True
+
+    def __init__(self) -> None:
+        self._quoter = Quoter(())
+
+    def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
+        self._quoter = Quoter(segments)
+        return requests_by_phrase(self.name, document, segments, recipe, lambda segment: segment.text)
+
+    def identity(self, document: Document, recipe: Recipe) -> StoreIdentity:
+        return replace(super().identity(document, recipe), prompt=QUOTES_VERSION)
+
+    @contextlib.asynccontextmanager
+    async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[str | Usage]]:
+        yield self._pieces(request)
+
+    async def _pieces(self, request: Request) -> AsyncIterator[str | Usage]:
+        (segment,) = request.segments
+        pairs = [pair._asdict() for pair in islice(self._quoter.pairs(segment), request.count)]
+        yield json.dumps({"pairs": pairs})

@@ -1,0 +1,85 @@
+"""Tasks that no model writes: what the document says about a phrase, answered with its own sentence.
+
+Their answers are true and their questions stand alone by construction. They teach the document's own words, so
+questions in other words are answered less often than after tasks of a strong generator (docs/benchmarks.md).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
+from typing import Final
+
+from lift.document import Segment
+from lift.sentences import sentence_ends
+from lift.synthesis.checks import normalised
+from lift.synthesis.foci import find_foci
+from lift.synthesis.parser import Pair
+
+__all__ = ["QUOTES_VERSION", "Quoter"]
+
+_QUESTION: Final = "What is said about {focus}?"
+# To be raised with every change of the rules.
+QUOTES_VERSION: Final = "quotes-1"
+
+# A phrase in more sentences than this could be answered with any of them.
+_MOST_SENTENCES: Final = 2
+# What is shorter is a heading.
+_LEAST_WORDS: Final = 5
+
+
+class Quoter:
+    """Makes quote tasks about the segments of one document.
+
+    Args:
+        segments: all of them, since a phrase that stands everywhere asks for nothing.
+    """
+
+    def __init__(self, segments: Iterable[Segment]) -> None:
+        self._sentences: Counter[str] = Counter()
+        self._first: dict[str, int] = {}
+        for segment in segments:
+            for start, sentence in _sentences_of(segment):
+                for focus in map(normalised, find_foci(sentence)):
+                    self._sentences[focus] += 1
+                    self._first.setdefault(focus, start)
+
+    def pairs(self, segment: Segment) -> Iterator[Pair]:
+        """The pairs about one of the segments, the best first; its sentences take turns."""
+        by_sentence = (
+            [Pair(_QUESTION.format(focus=focus), sentence) for focus in self._foci(sentence, start)]
+            for start, sentence in _sentences_of(segment)
+        )
+        for turn in zip_longest(*by_sentence):
+            yield from filter(None, turn)
+
+    def _foci(self, sentence: str, start: int) -> list[str]:
+        """What to ask for: what is said here first, and rarely elsewhere; the more telling phrases before the others.
+
+        A single word of no name is asked for together with the sentence's commonest name.
+        """
+        found = find_foci(sentence)
+        count = {focus: self._sentences[normalised(focus)] for focus in found}
+        named = [focus for focus in found if _is_name(focus, sentence)]
+        subject = max(named, key=lambda focus: count[focus], default=None)
+        own = [focus for focus in found if self._first[normalised(focus)] == start]
+        own.sort(key=lambda focus: (count[focus] > _MOST_SENTENCES, focus not in named, -len(focus)))
+        return [
+            f"{subject} and {focus}" if subject and " " not in focus and focus not in named else focus for focus in own
+        ]
+
+
+def _is_name(focus: str, sentence: str) -> bool:
+    """Whether it is a name or a number; the first word of a sentence has its capital anyway."""
+    return not focus[0].islower() and not (sentence.startswith(focus) and " " not in focus)
+
+
+def _sentences_of(segment: Segment) -> Iterator[tuple[int, str]]:
+    """The sentences of a segment, each with where it begins in the document."""
+    start = 0
+    for end in sentence_ends(segment.text):
+        sentence = segment.text[start:end].strip()
+        if len(sentence.split()) >= _LEAST_WORDS:
+            yield segment.start + start, sentence
+        start = end

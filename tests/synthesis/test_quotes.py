@@ -1,0 +1,95 @@
+"""Tasks by rules: the document's own sentences, and phrases in them to ask for."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from lift.document import Document
+from lift.errors import LiftWarning, RecipeError
+from lift.generation import write_tasks
+from lift.jsonl import read_jsonl
+from lift.recipe import Recipe
+from lift.splitting import split_document
+from lift.synthesis.backends import open_backend
+from lift.synthesis.quotes import Quoter
+
+MILL = (
+    "The mill was built by Anna Berg in 1912. It stood by the river for sixty years, until the great flood. "
+    "Afterwards the mill was never used again, and Anna Berg moved to Jerez."
+)
+
+
+def asked(text: str) -> list[list[tuple[str, str]]]:
+    segments = split_document(Document.from_text(text, "The mill"), Recipe())
+    quoter = Quoter(segments)
+    return [[(pair.question, pair.answer) for pair in quoter.pairs(segment)] for segment in segments]
+
+
+def test_answers_are_the_sentences() -> None:
+    first, second, third = asked(MILL)
+    assert first == [
+        ("What is said about Anna Berg?", "The mill was built by Anna Berg in 1912."),
+        ("What is said about 1912?", "The mill was built by Anna Berg in 1912."),
+        ("What is said about built?", "The mill was built by Anna Berg in 1912."),
+        ("What is said about mill?", "The mill was built by Anna Berg in 1912."),
+    ]
+    assert {answer for _, answer in second} == {"It stood by the river for sixty years, until the great flood."}
+    assert [question for question, _ in third] == [
+        "What is said about Anna Berg moved?",
+        "What is said about Jerez?",
+        "What is said about Afterwards?",
+        "What is said about never used?",
+    ]  # Anna Berg and the mill were asked for before
+
+
+def test_what_stands_everywhere_comes_last() -> None:
+    text = "Anna Berg was born in Jerez. Anna Berg had been at sea before. Anna Berg is now in Cádiz."
+    assert [question for question, _ in asked(text)[0]][:1] == ["What is said about Jerez?"]
+    assert sum(question == "What is said about Anna Berg?" for pairs in asked(text) for question, _ in pairs) == 1
+
+
+def test_sentences_of_a_segment_take_turns() -> None:
+    segments = split_document(Document.from_text(MILL, "The mill"), Recipe(segment=200))
+    answers = [pair.answer for pair in Quoter(segments).pairs(segments[0])]
+    assert len(set(answers[:3])) == 3
+
+
+@pytest.mark.parametrize("text", ["Early life.", "A list", "It was so, and it was not."])
+def test_nothing_to_ask(text: str) -> None:
+    assert not any(asked(text))
+
+
+def test_a_file_of_tasks(tmp_path: Path) -> None:
+    """The whole way, without a model; a heading is answered with nothing."""
+    document = Document.from_text(f"# Early life of the mill in the south\n\n{MILL}", "The mill")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        counts = write_tasks(document, tmp_path / "tasks.jsonl", generator="quotes", recipe=Recipe(tasks_per_segment=3))
+    tasks = [record for _, record in read_jsonl(tmp_path / "tasks.jsonl") if record["record"] == "task"]
+    assert counts["complete"]
+    assert counts["tasks"] == len(tasks) == counts["kept"]
+    assert counts["generator_tokens"]["prompt"] == 0
+    assert max(sum(task["segments"] == [number] for task in tasks) for number in range(counts["segments"])) == 3
+    assert all(task["answer"] in document.text for task in tasks)
+
+
+def test_the_same_document_gives_the_same_tasks(tmp_path: Path) -> None:
+    document = Document.from_text(MILL, "The mill")
+    for name in ("a", "b"):
+        write_tasks(document, tmp_path / name, generator="quotes")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_other_languages_are_said_to_be_no_good(tmp_path: Path) -> None:
+    document = Document.from_text("Die Mühle wurde im Jahr 1912 von Anna Berg am Fluss gebaut und steht noch.", "T")
+    with pytest.warns(LiftWarning, match="made for English texts"):
+        write_tasks(document, tmp_path / "tasks.jsonl", generator="quotes")
+
+
+@pytest.mark.parametrize("knobs", [{"ask_about": "needles"}, {"document_share": 0.2}])
+def test_what_it_cannot_ask(knobs: dict[str, object]) -> None:
+    recipe, document = Recipe(**knobs), Document.from_text(MILL, "T")
+    backend = open_backend("quotes")
+    with pytest.raises(RecipeError, match="single segments alone"):
+        list(backend.requests(document, backend.segments(document, recipe), recipe))
