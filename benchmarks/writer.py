@@ -42,7 +42,9 @@ def main() -> None:
     )
     seconds = time.monotonic() - started
     dropped = {name: count for name, count in counts.items() if name.startswith("pairs dropped by the writer")}
-    written = counts["tasks"] + sum(dropped.values())
+    quoted = counts["pairs that quote the text"]
+    kept = counts["tasks"] - quoted
+    written = kept + sum(dropped.values())
     print(
         json.dumps(
             {
@@ -52,7 +54,9 @@ def main() -> None:
                 "seconds, the model's loading included": round(seconds, 1),
                 "tasks a second": round(counts["tasks"] / seconds, 2),
                 "pairs written": written,
-                "kept": round(counts["tasks"] / written, 3),
+                "of these kept": kept,
+                "share kept": round(kept / written, 3),
+                "pairs that quote the text": quoted,
                 **dropped,
             }
         )

@@ -31,14 +31,15 @@ def test_answers_are_the_sentences() -> None:
     assert first == [
         ("What is said about Anna Berg?", "The mill was built by Anna Berg in 1912."),
         ("What is said about 1912?", "The mill was built by Anna Berg in 1912."),
-        ("What is said about built?", "The mill was built by Anna Berg in 1912."),
-        ("What is said about mill?", "The mill was built by Anna Berg in 1912."),
+        # A single plain word asks for little, so a name stands beside it.
+        ("What is said about Anna Berg and built?", "The mill was built by Anna Berg in 1912."),
+        ("What is said about Anna Berg and mill?", "The mill was built by Anna Berg in 1912."),
     ]
     assert {answer for _, answer in second} == {"It stood by the river for sixty years, until the great flood."}
     assert [question for question, _ in third] == [
         "What is said about Anna Berg moved?",
         "What is said about Jerez?",
-        "What is said about Afterwards?",
+        "What is said about Anna Berg moved and Afterwards?",
         "What is said about never used?",
     ]  # Anna Berg and the mill were asked for before
 
