@@ -61,8 +61,9 @@ def absorb(
     Args:
         document: a file (`read_document` says which), or a `Document`.
         generator: the URL of an OpenAI-compatible server, a provider's name, `vllm:MODEL`, `self` (the base model
-            writes the tasks), `writer` or `writer:DIR` (a writer that was taught to: `train_writer`), `recorded:FILE`,
-            or a `Backend`. None is `writer` for the embedded model; other models need one.
+            writes the tasks), `writer` or `writer:DIR` (a writer that was taught to: `train_writer`), `quotes` (no
+            model: the document's own sentences), `recorded:FILE`, or a `Backend`. None is `writer` for the embedded
+            model; other models need one.
         model: the base model (`load_base_model`), or one that is loaded; None is the embedded one.
         generator_model: the generator's name on that server; may be left out if it offers one only.
         recipe: a preset's name, a YAML file, knobs, or a `Recipe`; None is `cpu` for the embedded model

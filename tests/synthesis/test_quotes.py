@@ -37,11 +37,10 @@ def test_answers_are_the_sentences() -> None:
     ]
     assert {answer for _, answer in second} == {"It stood by the river for sixty years, until the great flood."}
     assert [question for question, _ in third] == [
-        "What is said about Anna Berg moved?",
         "What is said about Jerez?",
-        "What is said about Anna Berg moved and Afterwards?",
-        "What is said about never used?",
-    ]  # Anna Berg and the mill were asked for before
+        "What is said about Anna Berg and Afterwards?",
+        "What is said about Anna Berg and never?",
+    ]  # Anna Berg and the mill were asked for before; verbs at the ends of phrases are left out
 
 
 def test_what_stands_everywhere_comes_last() -> None:

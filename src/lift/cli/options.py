@@ -35,7 +35,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="One knob of the recipe, such as epochs=3. Can be repeated."),
 ]
-_GENERATORS = "URL|openai|deepseek|vllm:MODEL|self|writer[:DIR]|recorded:FILE"
+_GENERATORS = "URL|openai|deepseek|vllm:MODEL|self|writer[:DIR]|quotes|recorded:FILE"
 Generator = Annotated[
     str | None,
     typer.Option(
@@ -44,7 +44,8 @@ Generator = Annotated[
         help="Who writes the tasks: an OpenAI-compatible server (its key in $LIFT_API_KEY), a provider (its key "
         "in $OPENAI_API_KEY, $DEEPSEEK_API_KEY), vLLM started for this run, self (the base model itself, which "
         "should then be a capable one), writer (the embedded model, taught to write tasks; its default), a writer of "
-        "your own (lift writer), or a recorded file.",
+        "your own (lift writer), quotes (no model: questions by rules, the document's own sentences as answers), or a "
+        "recorded file.",
     ),
 ]
 Title = Annotated[

@@ -6,6 +6,7 @@ questions in other words are answered less often than after tasks of a strong ge
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import zip_longest
@@ -27,6 +28,8 @@ QUOTES_VERSION: Final = "quotes-1"
 _MOST_SENTENCES: Final = 2
 # What is shorter is a heading.
 _LEAST_WORDS: Final = 5
+# Most words that end like this are verbs, which name nothing: "government certified". Those in -ing often do.
+_VERB: Final = re.compile(r"[a-z]{2,}ed")
 
 
 class Quoter:
@@ -41,7 +44,7 @@ class Quoter:
         self._first: dict[str, int] = {}
         for segment in segments:
             for start, sentence in _sentences_of(segment):
-                for focus in map(normalised, find_foci(sentence)):
+                for focus in map(normalised, _phrases(sentence)):
                     self._sentences[focus] += 1
                     self._first.setdefault(focus, start)
 
@@ -59,15 +62,30 @@ class Quoter:
 
         A single word of no name is asked for together with the sentence's commonest name.
         """
-        found = find_foci(sentence)
+        found = _phrases(sentence)
         count = {focus: self._sentences[normalised(focus)] for focus in found}
         named = [focus for focus in found if _is_name(focus, sentence)]
-        subject = max(named, key=lambda focus: count[focus], default=None)
+        pure = [focus for focus in named if not focus.split()[-1][0].islower()]
+        subject = max(pure, key=lambda focus: count[focus], default=None)
         own = [focus for focus in found if self._first[normalised(focus)] == start]
         own.sort(key=lambda focus: (count[focus] > _MOST_SENTENCES, focus not in named, -len(focus)))
         return [
             f"{subject} and {focus}" if subject and " " not in focus and focus not in named else focus for focus in own
         ]
+
+
+def _phrases(sentence: str) -> list[str]:
+    """The phrases of a sentence, without verbs at their ends."""
+    phrases: dict[str, None] = {}
+    for focus in find_foci(sentence):
+        words = focus.split()
+        while words and _VERB.fullmatch(words[-1]):
+            words.pop()
+        while words and _VERB.fullmatch(words[0]):
+            words.pop(0)
+        if words:
+            phrases[" ".join(words)] = None
+    return list(phrases)
 
 
 def _is_name(focus: str, sentence: str) -> bool:
