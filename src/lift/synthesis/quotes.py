@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from typing import Final
 
 from lift.document import Segment
@@ -60,25 +60,33 @@ class Quoter:
     def _foci(self, sentence: str, start: int) -> list[str]:
         """What to ask for: what is said here first, and rarely elsewhere; the more telling phrases before the others.
 
-        A single word of no name is asked for together with the sentence's commonest name.
+        A single word of no name is asked for together with the sentence's commonest name, or not at all.
         """
-        found = _phrases(sentence)
-        count = {focus: self._sentences[normalised(focus)] for focus in found}
-        named = [focus for focus in found if _is_name(focus, sentence)]
-        pure = [focus for focus in named if not focus.split()[-1][0].islower()]
-        subject = max(pure, key=lambda focus: count[focus], default=None)
-        own = [focus for focus in found if self._first[normalised(focus)] == start]
-        own.sort(key=lambda focus: (count[focus] > _MOST_SENTENCES, focus not in named, -len(focus)))
-        return [
-            f"{subject} and {focus}" if subject and " " not in focus and focus not in named else focus for focus in own
+        count = {focus: self._sentences[normalised(focus)] for focus in _phrases(sentence)}
+        # The first word has a capital anyway; it is a name if it comes again.
+        names = [
+            focus
+            for focus, times in count.items()
+            if not focus[0].islower() and (" " in focus or times > 1 or not sentence.startswith(focus))
+        ]
+        subject = max(
+            (name for name in names if not name.split()[-1][0].islower()), key=lambda name: count[name], default=None
+        )
+        foci = [focus for focus in count if self._first[normalised(focus)] == start]
+        foci.sort(key=lambda focus: (count[focus] > _MOST_SENTENCES, focus not in names, -len(focus)))
+        telling = [focus for focus in foci if focus in names or " " in focus]
+        return telling + [
+            f"{subject} and {focus}" for focus in foci if subject and focus[0].islower() and " " not in focus
         ]
 
 
 def _phrases(sentence: str) -> list[str]:
-    """The phrases of a sentence, without verbs at their ends."""
+    """The phrases of a sentence, without verbs at their ends; of one that begins it, what has a capital."""
     phrases: dict[str, None] = {}
     for focus in find_foci(sentence):
         words = focus.split()
+        if sentence.startswith(focus):
+            words = list(takewhile(lambda word: not word[0].islower(), words))
         while words and _VERB.fullmatch(words[-1]):
             words.pop()
         while words and _VERB.fullmatch(words[0]):
@@ -86,11 +94,6 @@ def _phrases(sentence: str) -> list[str]:
         if words:
             phrases[" ".join(words)] = None
     return list(phrases)
-
-
-def _is_name(focus: str, sentence: str) -> bool:
-    """Whether it is a name or a number; the first word of a sentence has its capital anyway."""
-    return not focus[0].islower() and not (sentence.startswith(focus) and " " not in focus)
 
 
 def _sentences_of(segment: Segment) -> Iterator[tuple[int, str]]:
