@@ -28,8 +28,8 @@ QUOTES_VERSION: Final = "quotes-1"
 _MOST_SENTENCES: Final = 2
 # What is shorter is a heading.
 _LEAST_WORDS: Final = 5
-# Most words that end like this are verbs, which name nothing: "government certified". Those in -ing often do.
-_VERB: Final = re.compile(r"[a-z]{2,}ed")
+# Most words that end like this are verbs or adverbs, which name nothing; those in -ing often do.
+_NAMELESS: Final = re.compile(r"[a-z]{2,}(?:ed|ly)")
 
 
 class Quoter:
@@ -81,18 +81,18 @@ class Quoter:
 
 
 def _phrases(sentence: str) -> list[str]:
-    """The phrases of a sentence, without verbs at their ends; of one that begins it, what has a capital."""
+    """The phrases of a sentence, without verbs and adverbs at their ends; of one that begins it, what has a capital."""
     phrases: dict[str, None] = {}
     for focus in find_foci(sentence):
         words = focus.split()
         if sentence.startswith(focus):
             words = list(takewhile(lambda word: not word[0].islower(), words))
-        while words and _VERB.fullmatch(words[-1]):
+        while words and _NAMELESS.fullmatch(words[-1]):
             words.pop()
-        while words and _VERB.fullmatch(words[0]):
+        while words and _NAMELESS.fullmatch(words[0]):
             words.pop(0)
         if words:
-            phrases[" ".join(words)] = None
+            phrases[" ".join(words).removesuffix("'s").removesuffix("’s")] = None
     return list(phrases)
 
 
