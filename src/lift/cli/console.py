@@ -63,10 +63,10 @@ def default_writer(model: str | None) -> str:
 
     generator = default_generator(model)
     note(
-        "No --generator: the embedded model writes the tasks itself, offline, with what it was taught about writing "
-        "tasks. This shows how lift works on any English text, but half of its tasks are wrong, and few questions will "
-        "be answered well. For more than that name a strong model: --generator http://localhost:8000/v1 (vLLM, "
-        "llama.cpp, Ollama), openai, deepseek."
+        "No --generator: the embedded model writes tasks itself, offline, as it was taught to, and what it cannot ask "
+        "well is quoted from the text. On two English texts this brought three of ten questions right; the tasks of a "
+        "strong model bring four to six. To use one: --generator http://localhost:8000/v1 (vLLM, llama.cpp, Ollama), "
+        "openai, deepseek."
     )
     return generator
 
