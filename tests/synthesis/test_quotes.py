@@ -4,6 +4,8 @@ import warnings
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lift.document import Document
 from lift.errors import LiftWarning, RecipeError
@@ -12,6 +14,7 @@ from lift.jsonl import read_jsonl
 from lift.recipe import Recipe
 from lift.splitting import split_document
 from lift.synthesis.backends import open_backend
+from lift.synthesis.checks import normalised
 from lift.synthesis.quotes import Quoter
 
 MILL = (
@@ -57,6 +60,20 @@ def test_sentences_of_a_segment_take_turns() -> None:
 @pytest.mark.parametrize("text", ["Early life.", "A list", "It was so, and it was not."])
 def test_nothing_to_ask(text: str) -> None:
     assert not any(asked(text))
+
+
+WORDS = st.sampled_from(
+    "Anna Berg's mill 1912 built slowly of the river. and, Then ’s “Moon” 霊感商法 - a.m. x".split()
+)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=60).map(" ".join))
+def test_any_text(text: str) -> None:
+    """Answers are the text's own, and nothing is asked twice."""
+    pairs = [pair for pairs in asked(text) for pair in pairs]
+    assert all(answer in text for _, answer in pairs)
+    questions = [normalised(question) for question, _ in pairs]
+    assert len(questions) == len(set(questions))
 
 
 def test_a_file_of_tasks(tmp_path: Path) -> None:
