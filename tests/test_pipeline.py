@@ -62,6 +62,17 @@ def test_progress_runs_from_loading_to_done(short: Document, base: lift.BaseMode
     lifted.close()
 
 
+def test_any_model_learns_quotes_without_a_generator(short: Document, base: lift.BaseModel, tmp_path: Path) -> None:
+    """The same bytes every time, as with recorded tasks."""
+    for name in ("a", "b"):
+        lifted = lift.absorb(short, model=base, generator="quotes", recipe=KNOBS, out=tmp_path / name)
+        assert lifted.manifest.generator == "quotes"
+        assert lifted.manifest.counts["tasks"] > 5
+        lifted.close()
+    first, second = (tmp_path / name / "adapter_model.safetensors" for name in ("a", "b"))
+    assert first.read_bytes() == second.read_bytes()
+
+
 def test_a_short_document_gets_more_and_smaller_steps(short: Document, base: lift.BaseModel) -> None:
     steps = {}
     for least in (1, 20):
