@@ -204,6 +204,7 @@ def generation_counts(producer: TaskProducer, store: TaskStore) -> dict[str, Any
         "retries": counts.retries,
         "failures": dict(counts.failures),
         "kept": counts.kept,
+        "quoted": counts.quoted,
         "dropped": dict(counts.dropped),
         "generator_tokens": dataclasses.asdict(counts.usage),
     }

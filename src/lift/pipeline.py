@@ -26,7 +26,7 @@ from lift.recipe import Recipe, default_recipe, load_recipe
 from lift.sharding import is_sharded
 from lift.synthesis.backends import Backend
 from lift.synthesis.producer import TaskProducer
-from lift.training.budget import Speed, fit_recipe, measure_speed
+from lift.training.budget import FITTED_KNOBS, Speed, fit_recipe, measure_speed
 from lift.training.checkpoint import CheckpointFolder
 from lift.training.run import TrainingRun
 
@@ -112,7 +112,7 @@ def absorb(
             if backend.replays:
                 producer.wait()  # everything arrives before the first step: the same run gives the same bytes
             processes.join(base.device)
-            expected = processes.share(len(store.segments) * chosen.tasks_per_segment)
+            expected = processes.share(len(store.segments) * (chosen.tasks_per_segment + chosen.quotes_per_segment))
             run = _training_run(adapted, chosen, base, document, backend, producer, expected, checkpoints, processes)
             with closing(run.until_done()) as phases:
                 for phase in phases:
@@ -241,7 +241,7 @@ def fit_to_budget(
     fitted = fit_recipe(speed, len(segments), seconds, recipe)
     if processes.leads:
         out.mkdir(parents=True, exist_ok=True)
-        choice = {"epochs": fitted.epochs, "tasks_per_segment": fitted.tasks_per_segment}
+        choice = {name: getattr(fitted, name) for name in FITTED_KNOBS}
         write_atomically(kept, json.dumps({"document": document.sha256, "budget": seconds, **choice}))
     return fitted
 

@@ -46,6 +46,14 @@ class Recipe:
 
     # What is asked of the generator.
     tasks_per_segment: Annotated[int, Field(ge=1, description="Question-answer pairs asked for per segment.")] = 10
+    quotes_per_segment: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="Further tasks per segment, by rules: what is said about a phrase, answered with the text's "
+            "own sentence. 0 is the paper's way.",
+        ),
+    ] = 0
     ask_about: Annotated[
         Literal["everything", "needles"],
         Field(description="everything, or needles: only what does not fit its surroundings (the paper's needle test)."),

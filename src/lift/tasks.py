@@ -32,7 +32,8 @@ class Task:
         id: the key of the request that brought it, and its number there.
         question, answer: plain text.
         kind: `segment` for a question about one segment, `needle` for one about a segment that does not fit its
-            surroundings, `group` for what related segments say together, `outline` for a part of the document.
+            surroundings, `group` for what related segments say together, `outline` for a part of the document, `quote`
+            for one that no generator wrote (`Quoter`).
         segments: indices of the segments that it is about.
     """
 

@@ -16,6 +16,7 @@ from lift.splitting import split_document
 from lift.synthesis.backends import open_backend
 from lift.synthesis.checks import normalised
 from lift.synthesis.quotes import Quoter
+from tests.conftest import RECORDED
 
 MILL = (
     "The mill was built by Anna Berg in 1912. It stood by the river for sixty years, until the great flood. "
@@ -95,6 +96,42 @@ def test_the_same_document_gives_the_same_tasks(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_tasks(document, tmp_path / name, generator="quotes")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_quotes_beside_a_generator(short: Document, tmp_path: Path) -> None:
+    """They come before a segment's answer; a second run, an edited document and a playback do not double them."""
+    recipe = Recipe(tasks_per_segment=5, quotes_per_segment=2)
+    out = tmp_path / "tasks.jsonl"
+    counts = write_tasks(short, out, generator=f"recorded:{RECORDED}", recipe=recipe)
+    assert counts["kept"] == 5 * counts["segments"]
+    assert counts["segments"] < counts["quoted"] <= 2 * counts["segments"]
+    assert counts["tasks"] == counts["kept"] + counts["quoted"]
+    records = [record for _, record in read_jsonl(out) if record["record"] == "task"]
+    assert records[0]["kind"] == "quote"
+    quotes = [record for record in records if record["kind"] == "quote"]
+    assert len(quotes) == counts["quoted"]
+    assert all(quote["answer"] in short.text for quote in quotes)
+
+    again = write_tasks(short, out, generator=f"recorded:{RECORDED}", recipe=recipe)
+    assert (again["quoted"], again["kept"], again["tasks"]) == (0, 0, counts["tasks"])
+    played = write_tasks(short, tmp_path / "played.jsonl", generator=f"recorded:{out}", recipe=recipe)
+    assert (played["quoted"], played["kept"]) == (counts["quoted"], counts["kept"])
+    edited = Document.from_text(f"{short.text} The end came in 1990, with a great flood.", short.title)
+    more = write_tasks(edited, out, generator="quotes", recipe=recipe, overwrite=True)
+    assert more["quoted"] >= counts["quoted"]
+
+
+def test_an_interrupted_run_quotes_what_is_missing(short: Document, tmp_path: Path) -> None:
+    recipe = Recipe(tasks_per_segment=5, quotes_per_segment=2)
+    out = tmp_path / "tasks.jsonl"
+    write_tasks(short, out, generator=f"recorded:{RECORDED}", recipe=recipe)
+    whole = {record["id"] for _, record in read_jsonl(out) if record["record"] == "task"}
+    lines = out.read_text(encoding="utf-8").splitlines(keepends=True)
+    out.write_text("".join(lines[:2]), encoding="utf-8")  # the header and the first quote
+    write_tasks(short, out, generator=f"recorded:{RECORDED}", recipe=recipe)
+    found = [record["id"] for _, record in read_jsonl(out) if record["record"] == "task"]
+    assert len(found) == len(whole)
+    assert set(found) == whole
 
 
 def test_other_languages_are_said_to_be_no_good(tmp_path: Path) -> None:

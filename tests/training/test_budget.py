@@ -36,6 +36,13 @@ def test_a_budget_that_nothing_fits_into_says_what_would() -> None:
         fit_recipe(SPEED, 100, 20, RECIPE)
 
 
+@pytest.mark.parametrize(("seconds", "quotes", "tasks"), [(10_000, 4, 10), (480, 3, 10), (370, 0, 10), (200, 0, 5)])
+def test_quotes_go_before_tasks(seconds: float, quotes: int, tasks: int) -> None:
+    fitted = fit_recipe(SPEED, 100, seconds, RECIPE.replace(quotes_per_segment=4))
+    assert (fitted.quotes_per_segment, fitted.tasks_per_segment) == (quotes, tasks)
+    assert SPEED.total(100 * (tasks + quotes), fitted.epochs) <= 0.85 * seconds
+
+
 def test_a_recipe_of_one_pass_keeps_it() -> None:
     assert fit_recipe(SPEED, 100, 100, RECIPE.replace(epochs=1)).tasks_per_segment == 4
 

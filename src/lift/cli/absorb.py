@@ -182,6 +182,7 @@ def _fitted(text: Document, seconds: float, base: BaseModel, generator: str, rec
     note(
         f"{seconds:g} s of training: {fitted.epochs} of {recipe.epochs} passes, {fitted.tasks_per_segment} of "
         f"{recipe.tasks_per_segment} tasks per segment"
+        + (f", {fitted.quotes_per_segment} of {recipe.quotes_per_segment} quotes" if recipe.quotes_per_segment else "")
     )
     return fitted
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Final
 
+from lift.document import Document
+from lift.errors import LiftWarning
 from lift.synthesis.checks import stems
 
-__all__ = ["find_foci", "is_english", "mentions"]
+__all__ = ["find_foci", "mentions", "warn_unless_english"]
 
 _WORD: Final = re.compile(r"\w[\w’'.,:%-]*\w|\w")
 _MOST_WORDS: Final = 6
@@ -51,7 +54,14 @@ def find_foci(text: str) -> list[str]:
     return list({phrase.lower(): phrase for phrase in kept}.values())
 
 
-def is_english(text: str) -> bool:
+def warn_unless_english(document: Document, who: str) -> None:
+    """A warning where English stop words will not end the document's phrases; `who` asks for them."""
+    if not _is_english(document.text):
+        message = f"{document.title}: {who} is made for English texts; its tasks about others are poor"
+        warnings.warn(message, LiftWarning, stacklevel=3)
+
+
+def _is_english(text: str) -> bool:
     """Whether the commonest English words are about as common in `text` as they should be."""
     words = re.findall(r"[^\W\d_]+", text[:_SAMPLE_CHARS].lower())
     return sum(word in _ENGLISH for word in words) >= _LEAST_ENGLISH * len(words)

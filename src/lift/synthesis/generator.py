@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from lift.document import Document
@@ -15,9 +16,11 @@ from lift.recipe import Recipe
 from lift.synthesis.backends.base import Backend, RequestError
 from lift.synthesis.checks import fault_of, normalised
 from lift.synthesis.concurrency import AdaptiveLimit, Slot
+from lift.synthesis.foci import warn_unless_english
 from lift.synthesis.parser import Pair, PairParser
 from lift.synthesis.plan import count_requests
 from lift.synthesis.prompts import Request
+from lift.synthesis.quotes import Quoter
 from lift.synthesis.usage import Usage, estimated_tokens
 from lift.tasks import Task, TaskStore
 
@@ -42,6 +45,7 @@ class GenerationCounts:
         requests: requests sent in this run, retries included.
         retries: of these, the retries.
         kept: pairs that became tasks in this run.
+        quoted: tasks by rules (`quotes_per_segment`) in this run.
         dropped: pairs not used, by reason.
         failures: requests that failed, by kind, whether or not a retry helped.
         usage: tokens.
@@ -53,6 +57,7 @@ class GenerationCounts:
     requests: int = 0
     retries: int = 0
     kept: int = 0
+    quoted: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     usage: Usage = field(default_factory=Usage)
@@ -89,6 +94,8 @@ async def generate_tasks(
         SpendingLimitError: `max_requests` or `max_tokens` was reached before all segments had their tasks.
         GenerationError: a larger share than `max_failed_share` of the segments failed; the store keeps the rest.
     """
+    if recipe.quotes_per_segment:
+        warn_unless_english(document, "quotes_per_segment")
     run = _Run(document, backend, recipe, store, on_task, has_room, counts or GenerationCounts(), sleep)
     try:
         await backend.start()
@@ -127,12 +134,16 @@ class _Run:
         self.limit_reached: str | None = None
         # Pairs of requests that are not done, here or in an earlier run; and hashes of all questions.
         self.held: Counter[str] = Counter()
+        self.quoted: Counter[str] = Counter()
         self.asked: set[int] = set()
         for task in store.read_tasks():
             key = task.id.rpartition("-")[0]
-            if key not in store.done:
+            if task.kind == "quote":
+                self.quoted[key] += 1
+            elif key not in store.done:
                 self.held[key] += 1
             self.asked.add(hash(normalised(task.question)))
+        self.quoter = Quoter(store.segments if recipe.quotes_per_segment else ())
         self.begun: set[str] = set()
         self.planned = 0
 
@@ -147,10 +158,13 @@ class _Run:
                 self.planned += 1
                 if self.limit_reached:
                     return
-                if request.key in self.store.done or request.key in self.begun:
-                    self.counts.answered += 1  # a text that repeats itself asks the same twice
-                    continue
+                repeated = request.key in self.begun  # a text that repeats itself asks the same twice
                 self.begun.add(request.key)
+                if not repeated:
+                    self.quote(request)
+                if repeated or request.key in self.store.done:
+                    self.counts.answered += 1
+                    continue
                 await self.one_request(request)
 
         workers = min(self.recipe.generator_concurrency, self.counts.segments)
@@ -250,11 +264,25 @@ class _Run:
             self.counts.dropped[fault] += 1
             return
         about = tuple(segment.index for segment in request.segments)
-        task = Task(f"{request.key}-{number}", pair.question, pair.answer, request.kind, about)
-        self.store.add(task)
+        self.hand_over(Task(f"{request.key}-{number}", pair.question, pair.answer, request.kind, about))
         self.held[request.key] = number + 1
-        self.asked.add(question)
         self.counts.kept += 1
+
+    def quote(self, request: Request) -> None:
+        """What the document itself says about the request's segment, apart from what the store holds of it."""
+        if request.kind != "segment":
+            return
+        (segment,) = request.segments
+        key, held = request.key, self.quoted[request.key]
+        pairs = islice(self.quoter.pairs(segment), held, self.recipe.quotes_per_segment)
+        for number, pair in enumerate(pairs, held):
+            self.hand_over(Task(f"{key}-quote{number}", pair.question, pair.answer, "quote", (segment.index,)))
+            self.counts.quoted += 1
+
+    def hand_over(self, task: Task) -> None:
+        """To the store first, then to whoever waits for it."""
+        self.store.add(task)
+        self.asked.add(hash(normalised(task.question)))
         self.on_task(task)
 
     def expected_cost(self, request: Request) -> int:

@@ -18,7 +18,10 @@ from lift.training.trainer import Trainer
 if TYPE_CHECKING:
     from lift.model import Adapted
 
-__all__ = ["Speed", "fit_recipe", "measure_speed"]
+__all__ = ["FITTED_KNOBS", "Speed", "fit_recipe", "measure_speed"]
+
+# What `fit_recipe` may change.
+FITTED_KNOBS: Final = ("epochs", "tasks_per_segment", "quotes_per_segment")
 
 # Like those of strong generators: about 80 and 100 characters.
 _QUESTION_CHARS: Final = 80
@@ -75,19 +78,21 @@ def measure_speed(
 def fit_recipe(speed: Speed, n_segments: int, seconds: float, recipe: Recipe) -> Recipe:
     """`recipe` with as many visits as `seconds` of training allow, and no more than it asks for itself.
 
-    Passes go first, down to two; then tasks per segment; the second pass last.
+    Passes go first, down to two; then quotes and tasks per segment; the second pass last.
 
     Raises:
         RecipeError: not even one task a segment and one pass fit.
     """
     allowed = seconds * (1 - _RESERVE)
     least = min(_LEAST_GOOD_EPOCHS, recipe.epochs)
-    for tasks in range(recipe.tasks_per_segment, 0, -1):
+    all_tasks, all_quotes = recipe.tasks_per_segment, recipe.quotes_per_segment
+    fewer = [(all_tasks, quotes) for quotes in range(all_quotes, 0, -1)] + [(n, 0) for n in range(all_tasks, 0, -1)]
+    for tasks, quotes in fewer:
         for epochs in range(recipe.epochs, least - 1, -1):
-            if speed.total(tasks * n_segments, epochs) <= allowed:
-                return recipe.replace(tasks_per_segment=tasks, epochs=epochs)
+            if speed.total((tasks + quotes) * n_segments, epochs) <= allowed:
+                return recipe.replace(tasks_per_segment=tasks, quotes_per_segment=quotes, epochs=epochs)
     if speed.total(n_segments, 1) <= allowed:
-        return recipe.replace(tasks_per_segment=1, epochs=1)
+        return recipe.replace(tasks_per_segment=1, quotes_per_segment=0, epochs=1)
     needed = speed.total(n_segments, 1) / (1 - _RESERVE)
     raise RecipeError(
         f"one task for each of {n_segments} segments takes about {needed:.0f} s of training, more than the budget's "

@@ -22,6 +22,7 @@ __all__ = ["Backend", "RequestError"]
 
 _PROMPT_KNOBS = (
     "tasks_per_segment",
+    "quotes_per_segment",
     "ask_about",
     "document_share",
     "window_chars",

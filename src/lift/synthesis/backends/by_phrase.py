@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 
 from lift.document import Document, Segment
-from lift.errors import LiftWarning, RecipeError
+from lift.errors import RecipeError
 from lift.recipe import Recipe
-from lift.synthesis.foci import is_english
+from lift.synthesis.foci import warn_unless_english
 from lift.synthesis.prompts import Request
 
 __all__ = ["requests_by_phrase"]
@@ -28,9 +27,7 @@ def requests_by_phrase(
     """
     if recipe.ask_about != "everything" or recipe.document_share:
         raise RecipeError(f"{name} asks about single segments alone: not about needles, no document_share")
-    if not is_english(document.text):
-        message = f"{document.title}: {name} is made for English texts; its tasks about others are poor"
-        warnings.warn(message, LiftWarning, stacklevel=2)
+    warn_unless_english(document, name)
     for segment in segments:
         yield Request(
             segments=(segment,),

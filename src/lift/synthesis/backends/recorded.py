@@ -100,8 +100,9 @@ class RecordedBackend(Backend):
             yield replace(build_request(document, segment, recipe), count=len(self.pairs_about(segment)))
 
     def identity(self, document: Document, recipe: Recipe) -> StoreIdentity:
+        knobs = {name: getattr(recipe, name) for name in ("tasks_per_segment", "quotes_per_segment")}
         content = hashlib.sha256(repr(self._records).encode()).hexdigest()[:12]
-        return StoreIdentity(document.sha256, f"recorded-{content}", {"tasks_per_segment": recipe.tasks_per_segment})
+        return StoreIdentity(document.sha256, f"recorded-{content}", knobs)
 
     @contextlib.asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[str | Usage]]:
@@ -138,7 +139,8 @@ def _store_records(path: Path, lines: list[tuple[int, dict[str, Any]]]) -> list[
     try:
         for number, value in lines:
             current = number
-            if value["record"] == "task":
+            # Quotes are made anew, as many as the recipe asks for.
+            if value["record"] == "task" and value.get("kind") != "quote":
                 # A task about several segments is played back with the last of them.
                 found = pairs if len(value["segments"]) == 1 else wider
                 found.setdefault(max(value["segments"]), []).append(Pair(value["question"], value["answer"]))
