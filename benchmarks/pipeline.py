@@ -57,7 +57,7 @@ def first_pass(base: lift.BaseModel, document: lift.Document, url: str, recipe: 
     chat_format = base.chat_format(recipe.prompt_template, document.title)
     tasks: list[EncodedTask] = []
     adapted = attach_adapter(base, recipe)
-    size = recipe.tasks_in_a_step(len(backend.segments(document, recipe)) * recipe.tasks_per_segment)
+    size = recipe.tasks_in_a_step(recipe.expected_tasks(len(backend.segments(document, recipe))))
     with (
         open_store(folder / "first.jsonl", document, backend, recipe, overwrite=False) as store,
         TaskProducer(document, backend, recipe, store) as producer,

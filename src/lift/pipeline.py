@@ -112,7 +112,7 @@ def absorb(
             if backend.replays:
                 producer.wait()  # everything arrives before the first step: the same run gives the same bytes
             processes.join(base.device)
-            expected = processes.share(len(store.segments) * (chosen.tasks_per_segment + chosen.quotes_per_segment))
+            expected = processes.share(chosen.expected_tasks(len(store.segments)))
             run = _training_run(adapted, chosen, base, document, backend, producer, expected, checkpoints, processes)
             with closing(run.until_done()) as phases:
                 for phase in phases:

@@ -183,6 +183,10 @@ class Recipe:
         """
         return _validated({**self.to_dict(), **knobs})
 
+    def expected_tasks(self, segments: int) -> int:
+        """Tasks about so many segments, quotes included, where nothing is dropped."""
+        return segments * (self.tasks_per_segment + self.quotes_per_segment)
+
     def tasks_in_a_step(self, tasks: int) -> int:
         """The batch size for a document of so many tasks: a short one gets smaller steps, but `min_steps` of them."""
         return max(1, min(self.tasks_per_step, tasks * self.epochs // self.min_steps))

@@ -117,6 +117,8 @@ def test_quotes_beside_a_generator(short: Document, tmp_path: Path) -> None:
     played = write_tasks(short, tmp_path / "played.jsonl", generator=f"recorded:{out}", recipe=recipe)
     assert (played["quoted"], played["kept"]) == (counts["quoted"], counts["kept"])
     edited = Document.from_text(f"{short.text} The end came in 1990, with a great flood.", short.title)
+    kept = write_tasks(edited, out, generator=f"recorded:{RECORDED}", recipe=recipe, overwrite=True)
+    assert (kept["quoted"], kept["kept"], kept["tasks"]) == (0, 0, counts["tasks"])
     more = write_tasks(edited, out, generator="quotes", recipe=recipe, overwrite=True)
     assert more["quoted"] >= counts["quoted"]
 

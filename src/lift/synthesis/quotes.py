@@ -1,7 +1,8 @@
 """Tasks that no model writes: what the document says about a phrase, answered with its own sentence.
 
-Their answers are true and their questions stand alone by construction. They teach the document's own words, so
-questions in other words are answered less often than after tasks of a strong generator (docs/benchmarks.md).
+Their answers are true by construction; three of four questions say what they are about, the others are vague. They
+teach the document's own words, so questions in other words are answered less often than after tasks of a strong
+generator (docs/benchmarks.md).
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class _TextTraining(Method):
         ids: list[int] = base.tokenizer(document.text, add_special_tokens=False, verbose=False)["input_ids"]
         pieces = [ids[start : start + _CHUNK_TOKENS] for start in range(0, len(ids), _CHUNK_TOKENS)]
         chunks = [self.encode(number, pieces) for number in range(len(pieces))]
-        tasks = len(split_document(document, recipe)) * (recipe.tasks_per_segment + recipe.quotes_per_segment)
+        tasks = recipe.expected_tasks(len(split_document(document, recipe)))
         batches = list(self.batches(chunks, math.ceil(tasks * recipe.epochs / recipe.tasks_per_step)))
         with base.turns.turn():
             self.adapted = attach_adapter(base, recipe)
