@@ -179,6 +179,9 @@ def test_quick_looks(tiny: Any) -> None:
     two = Small(texts=(388, 700))
     assert len(grid(tiny, "base", benchmark=two).cells) == 2
     assert len(grid(tiny, "base", benchmark=two, limit=1).cells) == 1
+    assert [job.document.title for job in grid(tiny, "base", benchmark=two, title="part 1")._jobs] == ["Part 1"]
+    with pytest.raises(BenchmarkError, match="small has no document with 'Part 2' in its title"):
+        grid(tiny, "base", benchmark=two, title="Part 2")
     assert grid(tiny, "base", sample=1)._jobs[0].questions == grid(tiny, "base", sample=1)._jobs[0].questions
     assert len(grid(tiny, "base", sample=1)._jobs[0].questions) == 1
 

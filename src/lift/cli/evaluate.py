@@ -52,6 +52,9 @@ def evaluate(
         typer.Option(metavar="URL", help="An OpenAI-compatible server that judges free answers ($LIFT_JUDGE_KEY)."),
     ] = None,
     judge_model: Annotated[str | None, typer.Option(metavar="NAME", help="The judge's name on its server.")] = None,
+    document: Annotated[
+        str | None, typer.Option(metavar="TITLE", help="Only documents with this in their title, in either case.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many documents.")] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="At most so many questions a document.")
@@ -106,6 +109,7 @@ def evaluate(
         generator=generator,
         seeds=numbers["seeds"] or [0],
         judge=arbiter,
+        title=document,
         limit=limit,
         sample=sample,
     )

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from lift.document import Document
-from lift.errors import LiftError
+from lift.errors import BenchmarkError, LiftError
 from lift.evaluation.benchmarks import Benchmark
 from lift.evaluation.damage import measure_damage, measure_invention
 from lift.evaluation.judge import Judge, JudgeError
@@ -71,8 +71,12 @@ class Grid:
         generator: who writes tasks; None takes the tasks that come with the benchmark, else the base model's writer.
         seeds: of the methods that train.
         judge: scores free answers.
+        title: documents with this in their title alone, in either case.
         limit: at most so many documents.
         sample: at most so many questions a document, drawn at random, the same every time.
+
+    Raises:
+        BenchmarkError: there is no such document.
     """
 
     def __init__(
@@ -85,6 +89,7 @@ class Grid:
         generator: str | None = None,
         seeds: Sequence[int] = (0,),
         judge: Judge | None = None,
+        title: str | None = None,
         limit: int | None = None,
         sample: int | None = None,
     ) -> None:
@@ -97,13 +102,17 @@ class Grid:
         self._seconds: dict[str, list[float]] = {}
         self._jobs: list[_Job] = []
         recipe = benchmark.recipe(recipe)
-        for document in islice(benchmark.documents(), limit):
+        chosen = (document for document in benchmark.documents() if (title or "").lower() in document.title.lower())
+        for document in islice(chosen, limit):
             questions = _sampled(benchmark.questions(document), sample)
             for method in methods:
                 own = load_recipe(recipe, method.knobs)
                 for seed in seeds if method.trains else (0,):
                     seeded = own.replace(seed=seed)
                     self._jobs.append(_Job(document, questions, method, seeded, self._cell(document, method, seeded)))
+        if not self._jobs:
+            wanted = f" with {title!r} in its title" if title else ""
+            raise BenchmarkError(f"{benchmark.name} has no document{wanted}")
 
     @property
     def cells(self) -> list[Cell]:

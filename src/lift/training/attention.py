@@ -91,10 +91,10 @@ def packed_attention(
     heads, kv_heads, width = query.shape[1], key.shape[1], query.shape[3]
     groups = heads // kv_heads
 
-    def branches(states: torch.Tensor) -> torch.Tensor:
-        """[1, h, T, D] -> [h, B, L, D], padded."""
-        picked = states[0, :, prefix:].index_select(1, pack_layout.padded_index)
-        return picked.view(-1, rows, longest, states.shape[3])
+    def parts(states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """[1, h, T, D] -> the prefix [h, P, D] and the branches [h, B, L, D], padded."""
+        shared, padded = _Parts.apply(states, pack_layout)  # type: ignore[no-untyped-call]
+        return shared, padded.view(-1, rows, longest, states.shape[3])
 
     def weights(scores: torch.Tensor, first: int) -> torch.Tensor:
         """Softmax over the last axis for queries at positions `first`, `first` + 1, ... of one sequence."""
@@ -112,11 +112,9 @@ def packed_attention(
         scores = scores.masked_fill_(hidden, torch.finfo(scores.dtype).min)
         return torch.softmax(scores, dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(value.dtype)
 
-    query = query * scaling
+    (prefix_q, q), (prefix_k, k), (prefix_v, v) = parts(query * scaling), parts(key), parts(value)
     # [K, B, G, L, D]: the queries that share a key head next to each other.
-    q = branches(query).view(kv_heads, groups, rows, longest, width).transpose(1, 2).contiguous()
-    k, v = branches(key), branches(value)
-    prefix_k, prefix_v = key[0, :, :prefix], value[0, :, :prefix]
+    q = q.view(kv_heads, groups, rows, longest, width).transpose(1, 2).contiguous()
 
     queries = groups * longest
     to_prefix = q.view(kv_heads, rows * queries, width) @ prefix_k.transpose(1, 2)
@@ -136,11 +134,29 @@ def packed_attention(
     out = out.index_select(0, pack_layout.token_index)
 
     if prefix:
-        prefix_q = query[0, :, :prefix].reshape(kv_heads, groups, prefix, width)
+        prefix_q = prefix_q.view(kv_heads, groups, prefix, width)
         on_itself = weights(prefix_q @ prefix_k[:, None].transpose(2, 3), 0)
         prefix_out = (on_itself @ prefix_v[:, None]).view(heads, prefix, -1)
         out = torch.cat([prefix_out.transpose(0, 1), out])
     return out[None], None
+
+
+class _Parts(torch.autograd.Function):
+    """Prefix and padded branches of [1, h, T, D]: the general gradients of slices and gathers write far more.
+
+    A place of the padded batch that only pads gets no gradient, so a token's is that of its one real place.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, states: torch.Tensor, layout: PackLayout) -> tuple[torch.Tensor, torch.Tensor]:
+        ctx.layout = layout
+        prefix = layout.prefix_length
+        return states[0, :, :prefix].contiguous(), states[0, :, prefix:].index_select(1, layout.padded_index)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor, None]:
+        shared, padded = grad_outputs
+        return torch.cat([shared, padded.index_select(1, ctx.layout.token_index)], dim=1)[None], None
 
 
 def _no_mask(*_: Any, **__: Any) -> None:

@@ -19,6 +19,7 @@ from lift.sharding import is_sharded
 from lift.training.attention import use_packed_attention
 from lift.training.encoding import EncodedTask
 from lift.training.fitness import why_not_packs
+from lift.training.folding import FoldedLora
 from lift.training.objective import pack_loss
 from lift.training.optimizer import MasterAdamW
 from lift.training.packing import Pack, pack_tasks
@@ -76,6 +77,7 @@ class Trainer:
         # What the trunk has kept differs between processes, and those of a sharded model compute alike.
         whole = not self._unfit and not self._sharded
         self._trunk = FrozenTrunk.of(cast(PreTrainedModel, adapted.get_base_model())) if whole else None
+        self._folded = None if self._sharded else FoldedLora(adapted, recipe.lr)
         self._losses: list[torch.Tensor] = []
         self._stack = ExitStack()
         self.tokens = 0
@@ -106,6 +108,8 @@ class Trainer:
         with self._turns.turn():
             if not self._unfit:
                 self._stack.enter_context(use_packed_attention(base))
+            if self._folded:
+                self._stack.enter_context(self._folded.in_use())
             self._adapted.train()
             if self._recipe.activation_checkpointing:
                 base.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
@@ -135,6 +139,8 @@ class Trainer:
         self.tokens += sum(map(len, tasks))
 
     def _step(self, tasks: Sequence[EncodedTask], lr_scale: float) -> torch.Tensor:
+        if self._folded:
+            self._folded.fold()
         loss = torch.zeros((), device=self._device)
         for part in self._losses_of_parts(tasks):
             part.backward()

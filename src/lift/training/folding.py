@@ -1,0 +1,152 @@
+"""LoRA folded into the weights for the length of a step: one matrix product a layer and direction instead of three.
+
+W + s B A is computed once a step; the layer's output and its input's gradient are then products with that sum alone.
+The factors' gradients need two products with narrow results each, as before. What this saves are a LoRA layer's
+additions and scalings of tensors as large as its output, which on a CPU take longer than its products
+(docs/benchmarks.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final, TypeGuard, cast
+
+import torch
+from peft.tuners.lora.layer import Linear as LoraLinear
+from torch import nn
+from torch.nn.functional import linear
+
+__all__ = ["FoldedLora"]
+
+# Folded weights are a copy of all that is trained on top of.
+MOST_BYTES: Final = 1024**3
+_FIRST_STEPS: Final = 10
+
+
+class FoldedLora:
+    """The LoRA layers of `network` that can be folded.
+
+    Those are plain ones without dropout on linear layers on the CPU. In a narrow dtype the sum is rounded, so a
+    layer is left as it is where the learning rate is so low that rounding would swallow the optimizer's first steps;
+    and all are where the copies would not fit `most_bytes`.
+
+    Args:
+        lr: the learning rate. AdamW's first steps change every weight by as much.
+    """
+
+    def __init__(self, network: nn.Module, lr: float, most_bytes: int = MOST_BYTES) -> None:
+        found = [_Layer(module) for module in network.modules() if _is_plain(module)]
+        layers = [layer for layer in found if layer.survives_rounding(lr)]
+        size = sum(layer.weight.numel() * layer.weight.element_size() for layer in layers)
+        self._layers = layers if size <= most_bytes else []
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Within, the layers compute with folded weights while they train; `fold` first, and after every step."""
+        with ExitStack() as stack:
+            for layer in self._layers:
+                stack.enter_context(layer.in_use())
+            yield
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Take in what the last optimizer step did."""
+        for layer in self._layers:
+            layer.fold()
+
+
+class _Layer:
+    """A LoRA layer: W [O, I], A [R, I], B [O, R] and the factor s of their product."""
+
+    def __init__(self, module: LoraLinear) -> None:
+        (name,) = module.active_adapters
+        self._module = module
+        base = cast(nn.Linear, module.get_base_layer())
+        self.weight: torch.Tensor = base.weight
+        self._bias: torch.Tensor | None = base.bias
+        self._down = cast(torch.Tensor, module.lora_A[name].weight)
+        self._up = cast(torch.Tensor, module.lora_B[name].weight)
+        self._scale = float(module.scaling[name])
+        self._folded = torch.empty(0)
+
+    def survives_rounding(self, lr: float) -> bool:
+        """Whether the first steps, after each of which B is larger by `lr`, move most of the rounded weights."""
+        moved = _FIRST_STEPS * self._scale * lr * math.sqrt(len(self._down)) * _rms(self._down)
+        return moved >= torch.finfo(self.weight.dtype).eps / 2 * _rms(self.weight)
+
+    def fold(self) -> None:
+        torch.addmm(self.weight, self._up, self._down, alpha=self._scale, out=self._folded)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        module = self._module
+        stock: Callable[..., torch.Tensor] = module.forward
+
+        def forward(x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
+            if module.disable_adapters or not module.training:  # somebody else's turn
+                return stock(x, *args, **kwargs)
+            output: torch.Tensor = _FoldedLinear.apply(  # type: ignore[no-untyped-call]
+                x, self._down, self._up, self._folded, self._bias, self._scale
+            )
+            return output
+
+        self._folded = torch.empty_like(self.weight)
+        module.forward = forward  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            del module.forward
+            self._folded = torch.empty(0)
+
+
+class _FoldedLinear(torch.autograd.Function):
+    """x W'^T + b for W' = W + s B A, with gradients of x, A and B."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: torch.Tensor,
+        down: torch.Tensor,
+        up: torch.Tensor,
+        folded: torch.Tensor,
+        bias: torch.Tensor | None,
+        scale: float,
+    ) -> torch.Tensor:
+        ctx.save_for_backward(x, down, up, folded)
+        ctx.scale = scale
+        return linear(x, folded, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        x, down, up, folded = ctx.saved_tensors
+        (wide,) = grad_outputs
+        x_gradient = wide @ folded if ctx.needs_input_grad[0] else None
+        x, wide = x.flatten(0, -2), wide.flatten(0, -2)
+        # The scale goes where tensors are narrow.
+        down_gradient = (wide @ up).mul_(ctx.scale).T @ x
+        up_gradient = wide.T @ linear(x, down).mul_(ctx.scale)
+        return x_gradient, down_gradient, up_gradient, None, None, None
+
+
+def _rms(tensor: torch.Tensor) -> float:
+    return float(tensor.detach().float().square().mean().sqrt())
+
+
+def _is_plain(module: nn.Module) -> TypeGuard[LoraLinear]:
+    if type(module) is not LoraLinear or type(module.get_base_layer()) is not nn.Linear:
+        return False
+    adapters = module.active_adapters
+    return (
+        len(adapters) == 1
+        and adapters[0] in module.lora_A
+        and not module.lora_variant
+        and not module.fan_in_fan_out
+        and not module.lora_bias[adapters[0]]
+        and isinstance(module.lora_dropout[adapters[0]], nn.Identity)
+        and module.get_base_layer().weight.device.type == "cpu"
+    )
