@@ -225,7 +225,7 @@ class Grid:
             answer,
             score,
             error,
-            self._benchmark.place(job.document),
+            self._benchmark.place(job.document, question),
         )
 
     def _cell(self, document: Document, method: MethodSpec, recipe: Recipe) -> Cell:

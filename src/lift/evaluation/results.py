@@ -45,7 +45,7 @@ class Answer:
     Attributes:
         score: from 0 to 1; None where there is an error.
         error: why there is no score: a judge that failed, an answer that could not be decoded.
-        place: where the document lies in the benchmark's grid.
+        place: where the question lies in the benchmark's grid.
     """
 
     cell: Cell

@@ -58,8 +58,8 @@ class Benchmark(ABC):
         """The user's recipe, with what this benchmark needs to be what it is."""
         return recipe
 
-    def place(self, document: Document) -> Mapping[str, float]:
-        """Where `document` lies in the benchmark's grid (a needle's depth and the haystack's length)."""
+    def place(self, document: Document, question: Question) -> Mapping[str, float]:
+        """Where `question` about `document` lies in the benchmark's grid (a needle's depth, the haystack's length)."""
         return {}
 
 

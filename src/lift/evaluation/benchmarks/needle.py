@@ -1,4 +1,4 @@
-"""A needle in a haystack: a sentence that does not belong, at a known place in a long text."""
+"""Needles in a haystack: sentences that do not belong, at known places in a long text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lift.synthesis.backends.recorded import RecordedBackend
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["DEPTHS", "LENGTHS", "Haystack", "Needle", "NeedleInAHaystack", "read_needles"]
+__all__ = ["DEPTHS", "LENGTHS", "Haystack", "Needle", "NeedleInAHaystack", "PlacedNeedle", "read_needles"]
 
 DEPTHS: Final = (0, 20, 40, 60, 80, 100)
 LENGTHS: Final = (1_000, 2_000, 4_000, 8_000, 16_000)
@@ -72,19 +72,38 @@ def read_needles() -> list[Needle]:
     return [_needle(value) for value in content]
 
 
-class NeedleInAHaystack(Benchmark):
-    """Every needle at every depth of haystacks of every length.
+@dataclass(frozen=True)
+class PlacedNeedle:
+    """A needle in a document.
 
-    Depth counts tokens: the needle stands after the segment whose end is nearest to that share of the haystack's
+    Attributes:
+        depth: per cent of the haystack's tokens before it, as asked for.
+        start: offset of its text in the document.
+    """
+
+    needle: Needle
+    depth: int
+    start: int
+
+
+class NeedleInAHaystack(Benchmark):
+    """Needles at every depth of haystacks of every length.
+
+    A document holds all needles, each at another depth where there are depths enough; as many documents as there are
+    depths bring every needle to every depth once. So one training serves all needles, and none has the haystack to
+    itself.
+
+    Depth counts tokens: a needle stands after the segment whose end is nearest to that share of the haystack's
     tokens, so neither it nor a sentence of the haystack is cut.
 
     Args:
         haystack: longer than the longest length.
         tokenizer: counts tokens.
-        lengths: of haystack and needle together, in tokens, rounded down to a whole segment.
+        lengths: of haystack and needles together, in tokens, rounded down to a whole segment.
         depths: per cent.
         haystack_tasks: whether the haystack's own recorded tasks are trained on as well. Without them (the paper's
-            needle prompt writes none) training is the same at every depth and length.
+            needle prompt writes none) every needle has documents of its own, as in the paper; training is then the
+            same at every depth and length.
 
     Raises:
         BenchmarkError: the haystack is too short.
@@ -106,8 +125,9 @@ class NeedleInAHaystack(Benchmark):
     ) -> None:
         self._haystack = haystack
         self._tokenizer = tokenizer
-        self._cells = list(product(lengths, needles or read_needles(), depths))
+        self._needles = needles or read_needles()
         self._haystack_tasks = haystack_tasks
+        self._cells = list(product(lengths, self._together(depths) if haystack_tasks else self._apart(depths)))
         if not haystack_tasks:
             self.name = "needle-alone"
         offsets = tokenizer(haystack.text, return_offsets_mapping=True, add_special_tokens=False)["offset_mapping"]
@@ -117,42 +137,59 @@ class NeedleInAHaystack(Benchmark):
                 f"the haystack has {len(self._token_starts)} tokens; add texts or leave lengths out "
                 f"(the longest is {max(lengths)})"
             )
-        self._known: dict[str, tuple[int, Needle, int, int]] = {}
+        self._known: dict[str, tuple[int, Sequence[PlacedNeedle]]] = {}
         self._scratch = tempfile.TemporaryDirectory(prefix="lift-needle-")
 
+    def _together(self, depths: Sequence[int]) -> list[list[tuple[Needle, int]]]:
+        """All needles in every document, a depth further on in the next one."""
+        return [
+            [(needle, depths[(first + number) % len(depths)]) for number, needle in enumerate(self._needles)]
+            for first in range(len(depths))
+        ]
+
+    def _apart(self, depths: Sequence[int]) -> list[list[tuple[Needle, int]]]:
+        return [[(needle, depth)] for needle, depth in product(self._needles, depths)]
+
     def documents(self) -> Iterator[Document]:
-        for length, needle, depth in self._cells:
-            document, place = self.document(length, needle, depth)
-            self._known[document.sha256] = (length, needle, depth, place)
+        for length, needles in self._cells:
+            document, placed = self.document(length, needles)
+            self._known[document.sha256] = length, placed
             yield document
 
-    def document(self, length: int, needle: Needle, depth: int) -> tuple[Document, int]:
-        """The haystack with the needle in it, and the offset at which that begins."""
-        room = length - len(self._tokenizer(needle.text, add_special_tokens=False)["input_ids"])
+    def document(self, length: int, needles: Sequence[tuple[Needle, int]]) -> tuple[Document, Sequence[PlacedNeedle]]:
+        """The haystack with needles at depths in it, and where they begin, in order."""
+        room = length - sum(len(self._tokenizer(n.text, add_special_tokens=False)["input_ids"]) for n, _ in needles)
         ends = [0] + [end for _, end, _ in self._haystack.segments if self._tokens(end) <= room]
-        wanted = depth / 100 * self._tokens(ends[-1])
-        place = min(ends, key=lambda end: abs(self._tokens(end) - wanted))
-        before, after = self._haystack.text[:place], self._haystack.text[place : ends[-1]]
-        lead = f"{before} " if before else ""
-        tail = f" {after.lstrip()}" if after.strip() else ""
-        return Document.from_text(f"{lead}{needle.text}{tail}", _TITLE), len(lead)
+        placed: list[PlacedNeedle] = []
+        text, done = "", 0
+        for needle, depth in sorted(needles, key=lambda pair: pair[1]):
+            wanted = depth / 100 * self._tokens(ends[-1])
+            place = min(ends, key=lambda end: abs(self._tokens(end) - wanted))
+            text = _joined(text, self._haystack.text[done:place])
+            text, done = _joined(text, needle.text), place
+            placed.append(PlacedNeedle(needle, depth, len(text) - len(needle.text)))
+        return Document.from_text(_joined(text, self._haystack.text[done : ends[-1]]), _TITLE), placed
 
     def questions(self, document: Document) -> Sequence[Question]:
-        return self._known[document.sha256][1].questions
+        return [question for placed in self._known[document.sha256][1] for question in placed.needle.questions]
 
-    def place(self, document: Document) -> Mapping[str, float]:
-        length, _, depth, _ = self._known[document.sha256]
+    def place(self, document: Document, question: Question) -> Mapping[str, float]:
+        length, needles = self._known[document.sha256]
+        (depth,) = (placed.depth for placed in needles if question in placed.needle.questions)
         return {"length": length, "depth": depth}
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """With all of a needle's tasks in use."""
-        most = max(len(needle.tasks) for _, needle, _ in self._cells)
+        most = max(len(needle.tasks) for needle in self._needles)
         return recipe.replace(tasks_per_segment=max(recipe.tasks_per_segment, most))
 
     def recording(self, document: Document) -> Path:
-        """The needle's tasks at its place, and the haystack's around it."""
-        _, needle, _, place = self._known[document.sha256]
-        records: list[dict[str, Any]] = [_record(document, place, place + len(needle.text), needle.tasks)]
+        """The needles' tasks at their places, and the haystack's around them."""
+        _, needles = self._known[document.sha256]
+        records: list[dict[str, Any]] = [
+            _record(document, placed.start, placed.start + len(placed.needle.text), placed.needle.tasks)
+            for placed in needles
+        ]
         if self._haystack_tasks:
             searched = 0
             for start, end, tasks in self._haystack.segments:
@@ -170,6 +207,11 @@ class NeedleInAHaystack(Benchmark):
     def _tokens(self, offset: int) -> int:
         """Tokens of the haystack before `offset`."""
         return bisect_left(self._token_starts, offset)
+
+
+def _joined(before: str, after: str) -> str:
+    """With a space between, where both have something to say."""
+    return f"{before} {after.lstrip()}" if before and after.strip() else before or after
 
 
 def _record(document: Document, start: int, end: int, tasks: Sequence[Mapping[str, str]]) -> dict[str, Any]:
