@@ -13,22 +13,9 @@ from pathlib import Path
 import lift
 from lift.splitting import split_document
 from lift.synthesis import prompts
+from lift.synthesis.estimate import PrefixCache
 
 BLOCK = 16
-
-
-def cached_share(requests: list[list[int]]) -> tuple[float, int]:
-    seen: set[int] = set()
-    cached = total = 0
-    for ids in requests:
-        total += len(ids)
-        so_far, hit = 0, True
-        for start in range(0, len(ids) - BLOCK + 1, BLOCK):
-            so_far = hash((so_far, *ids[start : start + BLOCK]))
-            hit = hit and so_far in seen
-            cached += BLOCK if hit else 0
-            seen.add(so_far)
-    return cached / total, total
 
 
 def main() -> None:
@@ -42,14 +29,15 @@ def main() -> None:
     windows = {"lift": anchored, "sliding": lambda text, start, most: max(0, start - most)}
     for name, window in windows.items():
         prompts.window_start = window
-        asked = []
+        cache, requests, total, cached = PrefixCache(BLOCK), 0, 0, 0
         for segment in split_document(document, recipe):
             request = prompts.build_request(document, segment, recipe)
             turns = [{"role": "system", "content": request.system}, {"role": "user", "content": request.user}]
             rendered = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
-            asked.append(tokenizer(rendered, add_special_tokens=False)["input_ids"])
-        share, total = cached_share(asked)
-        print(json.dumps({"window": name, "requests": len(asked), "prompt_tokens": total, "cached": round(share, 3)}))
+            ids = tokenizer(rendered, add_special_tokens=False)["input_ids"]
+            requests, total, cached = requests + 1, total + len(ids), cached + cache.cached(ids)
+        share = round(cached / total, 3)
+        print(json.dumps({"window": name, "requests": requests, "prompt_tokens": total, "cached": share}))
 
 
 if __name__ == "__main__":

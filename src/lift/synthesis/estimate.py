@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,19 +38,24 @@ class Estimate:
 
 
 class PrefixCache:
-    """What a server's prefix cache would hit, block by block, if it never forgot."""
+    """What a server's prefix cache would hit, block by block, if it never forgot.
 
-    def __init__(self) -> None:
+    Args:
+        block: characters, or tokens, of a block.
+    """
+
+    def __init__(self, block: int = _BLOCK_CHARACTERS) -> None:
+        self._block = block
         self._seen: set[int] = set()
 
-    def cached(self, prompt: str) -> int:
-        """Characters of `prompt` in whole blocks that an earlier prompt began with as well."""
+    def cached(self, prompt: Sequence[object]) -> int:
+        """How much of `prompt`, in whole blocks, an earlier prompt began with as well."""
         hit, so_far = 0, 0
-        for end in range(_BLOCK_CHARACTERS, len(prompt) + 1, _BLOCK_CHARACTERS):
-            so_far = hash((so_far, prompt[end - _BLOCK_CHARACTERS : end]))
+        for end in range(self._block, len(prompt) + 1, self._block):
+            so_far = hash((so_far, *prompt[end - self._block : end]))
             if so_far not in self._seen:
                 self._seen.add(so_far)
-            elif hit == end - _BLOCK_CHARACTERS:
+            elif hit == end - self._block:
                 hit = end
         return hit
 
