@@ -69,8 +69,8 @@ class EmbeddingRetrieval(Retrieval):
     def prepare(self, document: Document) -> None:
         try:
             from sentence_transformers import SentenceTransformer
-        except ImportError:
-            raise MissingExtraError("embed needs a package: pip install sentence-transformers") from None
+        except ImportError as error:
+            raise MissingExtraError(f"embed needs a package: pip install sentence-transformers ({error})") from None
         self._segments = [segment.text for segment in split_document(document, self.setting.recipe)]
         self._encoder = SentenceTransformer(_EMBEDDER)
         self._vectors = self._encoder.encode(self._segments, normalize_embeddings=True)
@@ -86,8 +86,8 @@ class Compressed(NoContext):
     def prepare(self, document: Document) -> None:
         try:
             from llmlingua import PromptCompressor
-        except ImportError:
-            raise MissingExtraError("llmlingua needs its package: pip install llmlingua") from None
+        except ImportError as error:
+            raise MissingExtraError(f"llmlingua needs its package: pip install llmlingua ({error})") from None
         compressor = PromptCompressor(_COMPRESSOR, use_llmlingua2=True, device_map=self.setting.base.device.type)
         target = self.setting.base.context_tokens // 2
         self._text: str = compressor.compress_prompt(document.text, target_token=target)["compressed_prompt"]
