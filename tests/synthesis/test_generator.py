@@ -17,8 +17,9 @@ from lift.errors import GenerationError, GeneratorUnavailableError, SpendingLimi
 from lift.recipe import Recipe
 from lift.synthesis.backends.base import Backend, RequestError
 from lift.synthesis.backends.recorded import RecordedBackend
-from lift.synthesis.generator import GenerationCounts, generate_tasks
+from lift.synthesis.generator import generate_tasks
 from lift.synthesis.prompts import Request, build_request
+from lift.synthesis.usage import GenerationCounts
 from lift.tasks import Task, TaskStore
 from tests.conftest import RECORDED
 from tests.replay_server import ReplayServer

@@ -16,7 +16,8 @@ from lift.errors import GeneratorUnavailableError
 from lift.recipe import Recipe
 from lift.synthesis.backends import open_backend
 from lift.synthesis.backends.openai import OpenAIBackend
-from lift.synthesis.generator import GenerationCounts, generate_tasks
+from lift.synthesis.generator import generate_tasks
+from lift.synthesis.usage import GenerationCounts
 from lift.tasks import TaskStore
 from tests.conftest import RECORDED
 from tests.replay_server import ReplayServer

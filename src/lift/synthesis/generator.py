@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
@@ -21,10 +20,10 @@ from lift.synthesis.parser import Pair, PairParser
 from lift.synthesis.plan import count_requests
 from lift.synthesis.prompts import Request
 from lift.synthesis.quotes import Quoter
-from lift.synthesis.usage import Usage, estimated_tokens
+from lift.synthesis.usage import GenerationCounts, Usage, estimated_tokens
 from lift.tasks import Task, TaskStore
 
-__all__ = ["GenerationCounts", "generate_tasks"]
+__all__ = ["generate_tasks"]
 
 _FIRST_WAIT: Final = 0.5
 _LONGEST_WAIT: Final = 30.0
@@ -32,35 +31,6 @@ _LONGEST_WAIT: Final = 30.0
 _LONGEST_RETRY_AFTER: Final = 300.0
 # Characters that an answer may go on for once it has all pairs: its end, and the server's token count.
 _SURPLUS: Final = 64
-
-
-@dataclass
-class GenerationCounts:
-    """How far generation is, and what it has cost; updated while it runs.
-
-    Attributes:
-        segments: what there is to ask about: all segments, and groups of them (`document_share`).
-        answered: those with all their tasks, in this run or an earlier one.
-        failed: those that gave up in this run.
-        requests: requests sent in this run, retries included.
-        retries: of these, the retries.
-        kept: pairs that became tasks in this run.
-        quoted: tasks by rules (`quotes_per_segment`) in this run.
-        dropped: pairs not used, by reason.
-        failures: requests that failed, by kind, whether or not a retry helped.
-        usage: tokens.
-    """
-
-    segments: int = 0
-    answered: int = 0
-    failed: int = 0
-    requests: int = 0
-    retries: int = 0
-    kept: int = 0
-    quoted: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    failures: Counter[str] = field(default_factory=Counter)
-    usage: Usage = field(default_factory=Usage)
 
 
 async def generate_tasks(

@@ -13,7 +13,8 @@ from typing import Final
 from lift.document import Document
 from lift.recipe import Recipe
 from lift.synthesis.backends import Backend
-from lift.synthesis.generator import GenerationCounts, generate_tasks
+from lift.synthesis.generator import generate_tasks
+from lift.synthesis.usage import GenerationCounts
 from lift.tasks import Task, TaskStore
 
 __all__ = ["TaskProducer"]

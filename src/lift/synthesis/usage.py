@@ -1,10 +1,11 @@
-"""What generation has cost."""
+"""How far generation is, and what it has cost."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
-__all__ = ["Usage", "estimated_tokens"]
+__all__ = ["GenerationCounts", "Usage", "estimated_tokens"]
 
 _CHARACTERS_A_TOKEN = 4
 
@@ -42,3 +43,32 @@ class Usage:
         self.completion += other.completion
         self.reasoning += other.reasoning
         self.estimated += other.estimated
+
+
+@dataclass
+class GenerationCounts:
+    """How far generation is, and what it has cost; updated while it runs.
+
+    Attributes:
+        segments: what there is to ask about: all segments, and groups of them (`document_share`).
+        answered: those with all their tasks, in this run or an earlier one.
+        failed: those that gave up in this run.
+        requests: requests sent in this run, retries included.
+        retries: of these, the retries.
+        kept: pairs that became tasks in this run.
+        quoted: tasks by rules (`quotes_per_segment`) in this run.
+        dropped: pairs not used, by reason.
+        failures: requests that failed, by kind, whether or not a retry helped.
+        usage: tokens.
+    """
+
+    segments: int = 0
+    answered: int = 0
+    failed: int = 0
+    requests: int = 0
+    retries: int = 0
+    kept: int = 0
+    quoted: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    usage: Usage = field(default_factory=Usage)
