@@ -2,9 +2,10 @@
 
     python benchmarks/recipe.py examples/picardo --title "José Luis Picardo" --set lr=1e-3
 
-Prints one JSON line: token F1 of the answers to the held-out questions, with a bootstrap interval, seconds
-of training, and the knobs. The folder holds one .txt document and `tasks.jsonl`; --document and --tasks name
-other files.
+Prints one JSON line: of the answers to the held-out questions token F1 and the share of new words (those of the
+reference, stop words aside, that the question does not have), both with bootstrap intervals; seconds of training; the
+knobs. F1 rewards an answer's form, which any training teaches; new words are what has to be known. The folder holds
+one .txt document and `tasks.jsonl`; --document and --tasks name other files.
 """
 
 import argparse
@@ -15,6 +16,20 @@ from pathlib import Path
 import lift
 from lift.evaluation.scores import bootstrap_interval
 from lift.overlap import token_f1
+from lift.synthesis.checks import normalised
+from lift.synthesis.foci import STOP_WORDS
+
+
+def new_words(question: str, answer: str, reference: str) -> float | None:
+    """Share of the reference's words that the question does not have which the answer has; None without such words."""
+    asked, found, wanted = (set(normalised(text).split()) for text in (question, answer, reference))
+    new = wanted - asked - STOP_WORDS
+    return len(new & found) / len(new) if new else None
+
+
+def summary(scores: list[float]) -> tuple[float, list[float]]:
+    """Mean and interval."""
+    return round(sum(scores) / len(scores), 4), [round(bound, 4) for bound in bootstrap_interval([[s] for s in scores])]
 
 
 def main() -> None:
@@ -43,15 +58,19 @@ def main() -> None:
             recipe=lift.load_recipe(arguments.recipe, arguments.settings),
         )
         answers = lifted.ask_many([task["question"] for task in held_out], max_new_tokens=64)
-    scores = [token_f1(answer, task["answer"]) for answer, task in zip(answers, held_out, strict=True)]
-    low, high = bootstrap_interval([[score] for score in scores])
+    pairs = list(zip(answers, held_out, strict=True))
+    f1, interval = summary([token_f1(answer, task["answer"]) for answer, task in pairs])
+    shares = [new_words(task["question"], answer, task["answer"]) for answer, task in pairs]
+    new, new_interval = summary([share for share in shares if share is not None])
     print(
         json.dumps(
             {
                 "document": document.name,
-                "f1": round(sum(scores) / len(scores), 4),
-                "interval": [round(low, 4), round(high, 4)],
-                "n": len(scores),
+                "f1": f1,
+                "interval": interval,
+                "new_words": new,
+                "new_words_interval": new_interval,
+                "n": len(pairs),
                 "steps": lifted.manifest.counts["steps"],
                 "training_seconds": lifted.manifest.seconds["training"],
                 "settings": arguments.settings,

@@ -216,6 +216,7 @@ PRESETS: Final[Mapping[str, Recipe]] = {
         decay_share=0.8,
         epochs=4,
         tasks_per_step=16,
+        min_steps=100,
         pack_tokens=1024,
         tasks_per_segment=5,
     ),

@@ -10,14 +10,14 @@ from lift.document import Document
 from lift.errors import LiftWarning
 from lift.synthesis.checks import stems
 
-__all__ = ["find_foci", "mentions", "warn_unless_english"]
+__all__ = ["STOP_WORDS", "find_foci", "mentions", "warn_unless_english"]
 
 _WORD: Final = re.compile(r"\w[\w’'.,:%-]*\w|\w")
 _MOST_WORDS: Final = 6
 _LEAST_CHARS: Final = 3
 # Within a name these do not end it: Parador de Arcos, Castle of Santa Catalina.
 _JOINTS: Final = frozenset(("of", "de", "la", "del", "y"))
-_STOP_WORDS: Final = frozenset(
+STOP_WORDS: Final = frozenset(
     "a about above after again against all also although am among an and another any are around as at be because been "
     "before being below between both but by can could de del did do does doing down during each either else etc ever "
     "every few for from further had has have having he her here hers herself him himself his how however i if in into "
@@ -42,10 +42,10 @@ def find_foci(text: str) -> list[str]:
     for number, word in enumerate(words):
         touches = number > 0 and not text[words[number - 1].end() : word.start()].strip()
         joint = word[0] in _JOINTS and first >= 0 and touches and _joins_names(text, words, number)
-        if first >= 0 and (not touches or (word[0].lower() in _STOP_WORDS and not joint)):
+        if first >= 0 and (not touches or (word[0].lower() in STOP_WORDS and not joint)):
             phrases.append(text[words[first].start() : words[last].end()])
             first = -1
-        if joint or word[0].lower() not in _STOP_WORDS:
+        if joint or word[0].lower() not in STOP_WORDS:
             first, last = number if first < 0 else first, number
     if first >= 0:
         phrases.append(text[words[first].start() : words[last].end()])
