@@ -108,12 +108,13 @@ def absorb(
         try:
             if backend.needs_model and is_sharded(base.network):
                 raise ModelError("a sharded model answers in all processes at once: it cannot write its own tasks")
-            backend.use_model(base)
             if backend.replays:
                 producer.wait()  # everything arrives before the first step: the same run gives the same bytes
             processes.join(base.device)
             expected = processes.share(chosen.expected_tasks(len(store.segments)))
             run = _training_run(adapted, chosen, base, document, backend, producer, expected, checkpoints, processes)
+            # Not before: a generator's first turn at the model is long, and the run would stand in line for its own.
+            backend.use_model(base)
             with closing(run.until_done()) as phases:
                 for phase in phases:
                     report(_trained(producer, run, phase))
