@@ -30,7 +30,7 @@ def test_needles_lie_at_their_depths(haystack: Haystack, tokenizer: Any, length:
     assert len({document.text for document in documents}) == len(depths)
     for document in documents:
         total = len(_ids(tokenizer, document.text))
-        assert length - longest - 5 <= total <= length + 5
+        assert length - longest - 2 <= total <= length + 2
         # Neither needles nor haystack are cut: what is left without the needles is the haystack's own beginning.
         hay = document.text
         for needle in read_needles():
@@ -49,7 +49,7 @@ def test_needles_lie_at_their_depths(haystack: Haystack, tokenizer: Any, length:
             for other in read_needles():
                 before, after = before.replace(other.text, ""), after.replace(other.text, "")
             ahead = len(_ids(tokenizer, before))
-            assert abs(ahead - place[1] / 100 * (ahead + len(_ids(tokenizer, after)))) <= longest / 2 + 8
+            assert abs(ahead - place[1] / 100 * (ahead + len(_ids(tokenizer, after)))) <= longest / 2 + 2
     # Every needle at every depth, once.
     assert seen == {(needle.name, depth): 1 for needle in read_needles() for depth in depths}
 
@@ -64,7 +64,7 @@ def test_their_tasks_arrive_at_their_depths(haystack: Haystack, tokenizer: Any) 
             at = next(number for number, segment in enumerate(segments) if segment.text == needle.text)
             assert len(backend.pairs_about(segments[at])) == 10
             depth = benchmark.place(document, needle.questions[0])["depth"]
-            assert abs(at / len(segments) - depth / 100) < 0.2  # segments are not of one length
+            assert -0.1 < at / len(segments) - depth / 100 < 0.2  # segments are not of one length
 
 
 def test_the_papers_setting_has_tasks_about_the_needle_alone(haystack: Haystack, tokenizer: Any) -> None:

@@ -29,8 +29,8 @@ class FoldedLora:
     """The LoRA layers of `network` that can be folded.
 
     Those are plain ones without dropout on linear layers on the CPU. In a narrow dtype the sum is rounded, so a
-    layer is left as it is where the learning rate is so low that rounding would swallow the optimizer's first steps;
-    and all are where the copies would not fit `most_bytes`.
+    layer is left as it is where the learning rate is so low that rounding would swallow the optimizer's first steps.
+    All are where copies of them would not fit `most_bytes`: a large model's weights are not even looked at.
 
     Args:
         lr: the learning rate. AdamW's first steps change every weight by as much.
@@ -38,16 +38,15 @@ class FoldedLora:
 
     def __init__(self, network: nn.Module, lr: float, most_bytes: int = MOST_BYTES) -> None:
         found = [_Layer(module) for module in network.modules() if _is_plain(module)]
-        layers = [layer for layer in found if layer.survives_rounding(lr)]
-        size = sum(layer.weight.numel() * layer.weight.element_size() for layer in layers)
-        self._layers = layers if size <= most_bytes else []
+        fit = sum(layer.weight.nbytes for layer in found) <= most_bytes
+        self._layers = [layer for layer in found if layer.survives_rounding(lr)] if fit else []
 
     def __len__(self) -> int:
         return len(self._layers)
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
-        """Within, the layers compute with folded weights while they train; `fold` first, and after every step."""
+        """Within, the layers compute with folded weights while they train; `fold` before every step."""
         with ExitStack() as stack:
             for layer in self._layers:
                 stack.enter_context(layer.in_use())
@@ -55,7 +54,7 @@ class FoldedLora:
 
     @torch.no_grad()
     def fold(self) -> None:
-        """Take in what the last optimizer step did."""
+        """Take in what the optimizer did last."""
         for layer in self._layers:
             layer.fold()
 
@@ -134,7 +133,8 @@ class _FoldedLinear(torch.autograd.Function):
 
 
 def _rms(tensor: torch.Tensor) -> float:
-    return float(tensor.detach().float().square().mean().sqrt())
+    wide = torch.promote_types(tensor.dtype, torch.float32)
+    return float(torch.linalg.vector_norm(tensor.detach(), dtype=wide)) / math.sqrt(tensor.numel())
 
 
 def _is_plain(module: nn.Module) -> TypeGuard[LoraLinear]:

@@ -22,7 +22,7 @@ from lift.synthesis.backends.recorded import RecordedBackend
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["DEPTHS", "LENGTHS", "Haystack", "Needle", "NeedleInAHaystack", "PlacedNeedle", "read_needles"]
+__all__ = ["DEPTHS", "LENGTHS", "Haystack", "Needle", "NeedleInAHaystack", "read_needles"]
 
 DEPTHS: Final = (0, 20, 40, 60, 80, 100)
 LENGTHS: Final = (1_000, 2_000, 4_000, 8_000, 16_000)
@@ -73,7 +73,7 @@ def read_needles() -> list[Needle]:
 
 
 @dataclass(frozen=True)
-class PlacedNeedle:
+class _PlacedNeedle:
     """A needle in a document.
 
     Attributes:
@@ -137,7 +137,7 @@ class NeedleInAHaystack(Benchmark):
                 f"the haystack has {len(self._token_starts)} tokens; add texts or leave lengths out "
                 f"(the longest is {max(lengths)})"
             )
-        self._known: dict[str, tuple[int, Sequence[PlacedNeedle]]] = {}
+        self._known: dict[str, tuple[int, Sequence[_PlacedNeedle]]] = {}
         self._scratch = tempfile.TemporaryDirectory(prefix="lift-needle-")
 
     def _together(self, depths: Sequence[int]) -> list[list[tuple[Needle, int]]]:
@@ -152,22 +152,23 @@ class NeedleInAHaystack(Benchmark):
 
     def documents(self) -> Iterator[Document]:
         for length, needles in self._cells:
-            document, placed = self.document(length, needles)
+            document, placed = self._document(length, needles)
             self._known[document.sha256] = length, placed
             yield document
 
-    def document(self, length: int, needles: Sequence[tuple[Needle, int]]) -> tuple[Document, Sequence[PlacedNeedle]]:
+    def _document(self, length: int, needles: Sequence[tuple[Needle, int]]) -> tuple[Document, Sequence[_PlacedNeedle]]:
         """The haystack with needles at depths in it, and where they begin, in order."""
         room = length - sum(len(self._tokenizer(n.text, add_special_tokens=False)["input_ids"]) for n, _ in needles)
         ends = [0] + [end for _, end, _ in self._haystack.segments if self._tokens(end) <= room]
-        placed: list[PlacedNeedle] = []
+        tokens = self._tokens(ends[-1])
+        placed: list[_PlacedNeedle] = []
         text, done = "", 0
         for needle, depth in sorted(needles, key=lambda pair: pair[1]):
-            wanted = depth / 100 * self._tokens(ends[-1])
+            wanted = depth / 100 * tokens
             place = min(ends, key=lambda end: abs(self._tokens(end) - wanted))
             text = _joined(text, self._haystack.text[done:place])
             text, done = _joined(text, needle.text), place
-            placed.append(PlacedNeedle(needle, depth, len(text) - len(needle.text)))
+            placed.append(_PlacedNeedle(needle, depth, len(text) - len(needle.text)))
         return Document.from_text(_joined(text, self._haystack.text[done : ends[-1]]), _TITLE), placed
 
     def questions(self, document: Document) -> Sequence[Question]:
