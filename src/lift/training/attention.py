@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import torch
@@ -100,17 +101,9 @@ def packed_attention(
         """Softmax over the last axis for queries at positions `first`, `first` + 1, ... of one sequence."""
         if softcap is not None:
             scores = softcap * torch.tanh(scores / softcap)
-        length, keys = scores.shape[-2:]
-        distance = (
-            torch.arange(first, first + length, device=scores.device)[:, None]
-            - torch.arange(keys, device=scores.device)[None]
-        )
-        hidden = distance < 0
-        if sliding_window is not None:
-            hidden |= distance >= sliding_window
-        # Not -inf: a padded row may see nothing at all.
-        scores = scores.masked_fill_(hidden, torch.finfo(scores.dtype).min)
-        return torch.softmax(scores, dim=-1, dtype=torch.promote_types(scores.dtype, torch.float32)).to(value.dtype)
+        hidden = _hidden(first, scores.shape[-2], scores.shape[-1], sliding_window, scores.device)
+        attended: torch.Tensor = _MaskedSoftmax.apply(scores, hidden)  # type: ignore[no-untyped-call]
+        return attended
 
     (prefix_q, q), (prefix_k, k), (prefix_v, v) = parts(query * scaling), parts(key), parts(value)
     # [K, B, G, L, D]: the queries that share a key head next to each other.
@@ -157,6 +150,34 @@ class _Parts(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor, None]:
         shared, padded = grad_outputs
         return torch.cat([shared, padded.index_select(1, ctx.layout.token_index)], dim=1)[None], None
+
+
+class _MaskedSoftmax(torch.autograd.Function):
+    """Softmax over the last axis of scores that nothing else needs, which are overwritten.
+
+    Its own kernel computes in float32 whatever the dtype, forward and backward; what is hidden gets no gradient, since
+    its weight is zero. So nothing as large as the scores is copied, as casts and a mask's gradient would.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, scores: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        # Not -inf: a padded row may see nothing at all.
+        weights = torch.softmax(scores.masked_fill_(hidden, torch.finfo(scores.dtype).min), dim=-1)
+        ctx.save_for_backward(weights)
+        return weights
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (weights,) = ctx.saved_tensors
+        return torch._softmax_backward_data(grad_outputs[0], weights, -1, weights.dtype), None
+
+
+@lru_cache(maxsize=8)  # every layer of a pack asks for the same
+def _hidden(first: int, queries: int, keys: int, sliding_window: int | None, device: torch.device) -> torch.Tensor:
+    """[queries, keys]: what a query at position `first`, `first` + 1, ... may not see."""
+    distance = torch.arange(first, first + queries, device=device)[:, None] - torch.arange(keys, device=device)
+    hidden = distance < 0
+    return hidden if sliding_window is None else hidden | (distance >= sliding_window)
 
 
 def _no_mask(*_: Any, **__: Any) -> None:

@@ -20,6 +20,7 @@ from lift.training.attention import use_packed_attention
 from lift.training.encoding import EncodedTask
 from lift.training.fitness import why_not_packs
 from lift.training.folding import FoldedLora
+from lift.training.norms import lean_norms
 from lift.training.objective import pack_loss
 from lift.training.optimizer import MasterAdamW
 from lift.training.packing import Pack, pack_tasks
@@ -110,6 +111,8 @@ class Trainer:
                 self._stack.enter_context(use_packed_attention(base))
             if self._folded:
                 self._stack.enter_context(self._folded.in_use())
+            if not self._sharded:
+                self._stack.enter_context(lean_norms(base))
             self._adapted.train()
             if self._recipe.activation_checkpointing:
                 base.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
