@@ -16,6 +16,11 @@ from lift.overlap import token_f1
         ("4 of them", [["4"]], True),
         ("It has 43 rooms", [["4"]], False),
         ("at 14,000", [["4,0"]], False),
+        ("nineteen cats", [["nine"]], False),
+        ("Nine cats", [["nine"]], True),
+        ("eight hundredths", [["eight hundred"]], False),
+        ("six-sided", [["six"]], True),
+        ("the architects", [["architect"]], True),
     ],
 )
 def test_keywords(answer: str, keywords: list[list[str]], right: bool) -> None:

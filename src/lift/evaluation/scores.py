@@ -22,6 +22,11 @@ _REFUSAL: Final = re.compile(
     r"|unknown|cannot (?:answer|say|tell|find)|can't (?:answer|say|tell)|unable to|not sure|unclear)\b",
     re.IGNORECASE,
 )
+# Numbers in words, of which many begin or end with another.
+_NUMBERS: Final = frozenset(
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand".split()
+)
 
 
 def score_answer(question: Question, answer: str) -> float:
@@ -54,7 +59,8 @@ def contains(answer: str, reference: str) -> bool:
 def keyword_match(answer: str, keywords: Sequence[Sequence[str]]) -> bool:
     """Whether, of every inner list, at least one string occurs in the lower-cased answer.
 
-    Where a keyword begins or ends with a digit, no further digit may touch it there: "4" is not in "1947".
+    Where a keyword begins or ends with a digit, no further digit may touch it there: "4" is not in "1947". One that
+    begins or ends with a number in words begins or ends a word there: "nine" is not in "nineteen".
     """
     lowered = answer.lower()
     return all(any(_occurs(keyword, lowered) for keyword in group) for group in keywords)
@@ -115,9 +121,11 @@ def bootstrap_interval(groups: Sequence[Sequence[float]], draws: int = 2000) -> 
 
 
 def _occurs(keyword: str, text: str) -> bool:
-    before = r"(?<!\d)" if keyword[:1].isdigit() else ""
-    after = r"(?!\d)" if keyword[-1:].isdigit() else ""
-    return re.search(before + re.escape(keyword.lower()) + after, text) is not None
+    keyword = keyword.lower()
+    words = keyword.split()
+    before = r"(?<!\d)" if keyword[:1].isdigit() else r"\b" if words and words[0] in _NUMBERS else ""
+    after = r"(?!\d)" if keyword[-1:].isdigit() else r"\b" if words and words[-1] in _NUMBERS else ""
+    return re.search(before + re.escape(keyword) + after, text) is not None
 
 
 def _bare(text: str) -> str:
