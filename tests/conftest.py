@@ -1,6 +1,7 @@
 """What several tests need."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 
 from lift.document import Document, read_document
 from tests.replay_server import ReplayServer
+
+# A shell that starts the tests in the background has them, and the processes that they start, ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Read when transformers is imported: no test asks a model hub.
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -154,7 +154,7 @@ def _convert(path: Path, data: bytes, suffix: str) -> tuple[str, str | None]:
     try:
         from markitdown import MissingDependencyException, StreamInfo, converters
     except ImportError:
-        raise MissingExtraError(f"reading {kind} needs an optional extra; run `{_EXTRA}`") from None
+        raise MissingExtraError(f"reading {kind}", _EXTRA) from None
     # Not MarkItDown itself: it would fall back to reading a damaged PDF as plain text.
     converter = {
         ".pdf": converters.PdfConverter,
@@ -166,7 +166,7 @@ def _convert(path: Path, data: bytes, suffix: str) -> tuple[str, str | None]:
             io.BytesIO(data), StreamInfo(extension=suffix, filename=path.name)
         )
     except MissingDependencyException:
-        raise MissingExtraError(f"reading {kind} needs an optional extra; run `{_EXTRA}`") from None
+        raise MissingExtraError(f"reading {kind}", _EXTRA) from None
     except Exception as error:  # a damaged file fails anywhere inside the format's own parser
         reason = str(error).strip().split("\n")[-1] or type(error).__name__
         raise DocumentError(f"cannot read {path} as {kind}: {reason}") from error

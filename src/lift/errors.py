@@ -43,7 +43,17 @@ class DocumentNotFoundError(DocumentError, FileNotFoundError):
 
 
 class MissingExtraError(LiftError, ImportError):
-    """An optional dependency is needed; the message names the extra that brings it."""
+    """An optional dependency is needed; the message says how to get it.
+
+    Args:
+        what: what needs it.
+        command: what brings it.
+        error: why its import failed: it may be there, but broken.
+    """
+
+    def __init__(self, what: str, command: str, error: ImportError | None = None) -> None:
+        reason = f" ({error})" if error else ""
+        super().__init__(f"{what} needs an optional package{reason}; run `{command}`")
 
 
 class RecipeError(LiftError, ValueError):

@@ -272,7 +272,7 @@ def quiet_peft() -> Iterator[None]:
 
 def _four_bits() -> BitsAndBytesConfig:
     if find_spec("bitsandbytes") is None:
-        raise MissingExtraError('4-bit weights need a package: pip install "lift-llm[qlora]"')
+        raise MissingExtraError("--dtype nf4", 'pip install "lift-llm[qlora]"')
     return BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type=NF4,

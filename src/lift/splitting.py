@@ -101,16 +101,12 @@ def _spacy_sentences(text: str, blocks: list[Span], pipeline: str) -> Iterator[l
     try:
         import spacy
     except ImportError:
-        raise MissingExtraError(
-            f'splitter=spacy:{pipeline} needs spaCy; run `pip install "lift-llm[spacy]"`, or use splitter=rules'
-        ) from None
+        raise MissingExtraError(f"splitter=spacy:{pipeline}", 'pip install "lift-llm[spacy]"') from None
     try:
         # `spacy:blank` would have no sentence ends: only trained pipelines and those with a sentencizer will do.
         nlp = spacy.load(pipeline, exclude=["ner", "lemmatizer", "attribute_ruler"])
     except OSError:
-        raise MissingExtraError(
-            f"spaCy's pipeline {pipeline!r} is not installed; run `python -m spacy download {pipeline}`"
-        ) from None
+        raise MissingExtraError(f"splitter=spacy:{pipeline}", f"python -m spacy download {pipeline}") from None
     for (start, _), parsed in zip(blocks, nlp.pipe(text[slice(*block)] for block in blocks), strict=True):
         if not parsed.has_annotation("SENT_START"):
             raise RecipeError(f"spaCy's pipeline {pipeline!r} finds no sentences; give one with a parser or senter")

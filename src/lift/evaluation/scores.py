@@ -137,5 +137,5 @@ def _rouge() -> Any:
     try:
         from rouge_score.rouge_scorer import RougeScorer
     except ImportError:
-        raise MissingExtraError("ROUGE needs the extra lift-llm[eval]: pip install 'lift-llm[eval]'") from None
+        raise MissingExtraError("ROUGE", 'pip install "lift-llm[eval]"') from None
     return RougeScorer(["rougeL"], use_stemmer=True)

@@ -70,7 +70,7 @@ class EmbeddingRetrieval(Retrieval):
         try:
             from sentence_transformers import SentenceTransformer
         except ImportError as error:
-            raise MissingExtraError(f"embed needs a package: pip install sentence-transformers ({error})") from None
+            raise MissingExtraError("the method embed", "pip install sentence-transformers", error) from None
         self._segments = [segment.text for segment in split_document(document, self.setting.recipe)]
         self._encoder = SentenceTransformer(_EMBEDDER)
         self._vectors = self._encoder.encode(self._segments, normalize_embeddings=True)
@@ -87,7 +87,7 @@ class Compressed(NoContext):
         try:
             from llmlingua import PromptCompressor
         except ImportError as error:
-            raise MissingExtraError(f"llmlingua needs its package: pip install llmlingua ({error})") from None
+            raise MissingExtraError("the method llmlingua", "pip install llmlingua", error) from None
         compressor = PromptCompressor(_COMPRESSOR, use_llmlingua2=True, device_map=self.setting.base.device.type)
         target = self.setting.base.context_tokens // 2
         self._text: str = compressor.compress_prompt(document.text, target_token=target)["compressed_prompt"]

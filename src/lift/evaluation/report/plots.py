@@ -139,7 +139,7 @@ def _pyplot() -> Any:
     try:
         import matplotlib
     except ImportError:
-        raise MissingExtraError("plots need the extra lift-llm[eval]: pip install 'lift-llm[eval]'") from None
+        raise MissingExtraError("a plot", 'pip install "lift-llm[eval]"') from None
     matplotlib.use("Agg")
     # The same input gives the same file; text stays text.
     matplotlib.rcParams.update({"svg.hashsalt": "lift", "svg.fonttype": "none", "font.size": 9})
