@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["sentence_ends"]
+__all__ = ["find_sentences", "sentence_ends"]
 
 _CLOSERS: Final = r"[\"'”’»›)\]」』】*_]*"
 # Scripts that write no space between sentences, and those whose full stops are not a Latin one.
@@ -31,6 +31,14 @@ _INITIAL: Final = re.compile(r"(?:[^\W\d_]\.-?)*[^\W\d_]")
 _GLUED_BEFORE: Final = re.compile(r"(?:(?:^|[\s(\"“'‘«—–-])[^\W\d_]*[^\W\d_A-Z]{3}|\s\d{4}|[)\]])\Z")
 _GLUED_AFTER: Final = re.compile(r"[A-Z][^\W\d_A-Z]*(?:[\s,]|['’]\w+\s)")
 _LIST_NUMBER: Final = re.compile(r"\s*(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})")
+
+
+def find_sentences(text: str) -> Iterator[tuple[int, str]]:
+    """The sentences of `text` without the white space around them, each with the offset at which its span begins."""
+    start = 0
+    for end in sentence_ends(text):
+        yield start, text[start:end].strip()
+        start = end
 
 
 def sentence_ends(text: str) -> Iterator[int]:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from lift.document import Document
-from lift.synthesis.checks import fault_of, normalised
+from lift.synthesis.checks import fault_of, follows_text, normalised
 from lift.synthesis.parser import Pair
 from tests.conftest import RECORDED
 
@@ -46,6 +46,25 @@ def test_good_pairs_are_kept(picardo: Document) -> None:
             faults += fault_of(Pair(task["question"], task["answer"]), source, record["text"]) is not None
     assert pairs == 511
     assert faults / pairs < 0.02
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "follows"),
+    [
+        ("Who managed the mill from 1912?", "Anna Berg managed the mill from 1912.", True),
+        # One new word alone, but a number.
+        ("When did Anna Berg manage the mill?", "From 1912.", True),
+        # Words of the title.
+        ("Who managed the mill at Jerez from 1912?", "Anna Berg managed the mill at Jerez from 1912.", True),
+        # Nothing new; two sentences in one; other words.
+        ("Who managed the mill from 1912?", "The mill was managed from 1912.", False),
+        ("Who managed the mill after the flood?", "Anna Berg managed the mill after the flood.", False),
+        ("Who managed the mill from 1912?", "In 1912 it was Berg who managed, after Anna, the mill.", False),
+    ],
+)  # fmt: skip
+def test_pairs_that_follow_the_text(question: str, answer: str, follows: bool) -> None:
+    sentences = ["Anna Berg managed the mill from 1912.", "A flood ended the work of sixty years."]
+    assert follows_text(Pair(question, answer), sentences, "The mill at Jerez") is follows
 
 
 def test_duplicates_are_normalised() -> None:

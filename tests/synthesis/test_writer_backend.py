@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lift.bundled import EMBEDDED_WRITER
-from lift.document import Document
+from lift.document import Document, Segment
 from lift.errors import BaseModelMismatchError, GeneratorUnavailableError, LiftWarning, RecipeError
 from lift.model import load_base_model
 from lift.recipe import Recipe
@@ -27,7 +27,8 @@ class Handed:
     def __init__(self) -> None:
         self.pieces: list[Any] = []
         self.stopped = False
-        self.request = SimpleNamespace(count=2)
+        text = "Anna Berg built it in 1912."
+        self.request = SimpleNamespace(count=2, segments=(Segment(0, 0, len(text), text),))
 
     def hand_over(self, piece: Any) -> None:
         self.pieces.append(piece)
@@ -65,6 +66,7 @@ def test_questions(question: str, fault: str | None) -> None:
         ("Otto Berg built the mill in 1912.", "says what the text does not"),
         ("In 1912, with 31 workers.", "says what the text does not"),
         ("In 1912 it burned down and was abandoned forever.", "says what the text does not"),
+        ("In 1912 the mill built it.", "says what no sentence says"),
     ],
 )
 def test_answers(answer: str, fault: str | None) -> None:
@@ -110,7 +112,7 @@ def test_the_rest_is_quoted() -> None:
     list(backend.requests(document, segments, Recipe()))
     begun = draft(missing=1)
     begun.job.request.segments = tuple(segments)
-    assert backend._quotes(begun) == [Pair("What is said about Anna Berg?", document.text)]
+    assert backend._quotes(begun) == [Pair("What is said about Anna Berg in 1912?", document.text)]
     assert backend.notes() == {"pairs that quote the text": 1}
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from difflib import SequenceMatcher
 from typing import Final
 
 from lift.synthesis.parser import Pair
 
-__all__ = ["fault_of", "is_grounded", "known_share", "normalised", "stems"]
+__all__ = ["fault_of", "follows_text", "is_grounded", "known_share", "normalised", "stems"]
 
 # Questions about a text that the reader will never see.
 _POINTS_AT_TEXT: Final = re.compile(
@@ -30,6 +32,11 @@ _NO_NAMES: Final = frozenset(
     "while who whom whose why will with would yes".split()
 )
 _LONG_STEM: Final = 5
+# Shares of a pair's words that one sentence has, and of an answer's words that stand in a row there; and how many
+# words the answer has of its own, where none is a number.
+_OF_ONE_SENTENCE: Final = 0.8
+_IN_A_ROW: Final = 0.4
+_NEW_WORDS: Final = 2
 
 
 def normalised(text: str) -> str:
@@ -86,6 +93,29 @@ def is_grounded(pair: Pair, source: str) -> bool:
             if len(part) > 1 and part not in _NO_NAMES and not (part in known if exact else part[:_LONG_STEM] in stems):
                 return False
     return True
+
+
+def follows_text(pair: Pair, sentences: Sequence[str], title: str) -> bool:
+    """Whether one of the sentences says what the pair says, much in the answer's words, and the answer says something.
+
+    A small model that puts several sentences together, or tells in its own words, mostly gets it wrong. It may name
+    what the document is about: words of the title do not count.
+    """
+    question, answer = _content(pair.question), _content(pair.answer)
+    said = (question | answer) - _content(title)
+    words = stems(pair.answer)
+    new = answer - question
+    if len(new) < _NEW_WORDS and not any(char.isdigit() for word in new for char in word):
+        return False
+    for sentence in sentences:
+        row = SequenceMatcher(None, words, stems(sentence), autojunk=False).find_longest_match().size
+        if len(said & _content(sentence)) >= _OF_ONE_SENTENCE * len(said) and row >= _IN_A_ROW * len(words):
+            return True
+    return False
+
+
+def _content(text: str) -> set[str]:
+    return {word[:_LONG_STEM] for word in normalised(_plain(text)).split() if word not in _NO_NAMES}
 
 
 def int_of(number: str) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lift.document import Document
 from lift.errors import LiftWarning
 from lift.synthesis.checks import stems
 
-__all__ = ["STOP_WORDS", "find_foci", "mentions", "warn_unless_english"]
+__all__ = ["STOP_WORDS", "find_foci", "mentions", "phrase_spans", "warn_unless_english", "words_of"]
 
 _WORD: Final = re.compile(r"\w[\w’'.,:%-]*\w|\w")
 _MOST_WORDS: Final = 6
@@ -36,22 +37,35 @@ _SAMPLE_CHARS: Final = 20_000
 
 def find_foci(text: str) -> list[str]:
     """Phrases between stop words and punctuation marks, in their order, each once (as in RAKE, Rose et al., 2010)."""
-    words = list(_WORD.finditer(text))
-    phrases: list[str] = []
+    words = words_of(text)
+    phrases = (text[words[first].start() : words[last].end()] for first, last in phrase_spans(text, words))
+    bare = (phrase.removesuffix("'s").removesuffix("’s") for phrase in phrases)
+    kept = (phrase for phrase in bare if len(phrase) >= _LEAST_CHARS and len(phrase.split()) <= _MOST_WORDS)
+    return list({phrase.lower(): phrase for phrase in kept}.values())
+
+
+def words_of(text: str) -> list[re.Match[str]]:
+    """The words of `text`, numbers among them, each with its place."""
+    return list(_WORD.finditer(text))
+
+
+def phrase_spans(text: str, words: Sequence[re.Match[str]]) -> Iterator[tuple[int, int]]:
+    """The first and the last word of every phrase between stop words and punctuation marks.
+
+    Args:
+        words: those of `text`.
+    """
     first = last = -1  # of the phrase that is being gathered
     for number, word in enumerate(words):
         touches = number > 0 and not text[words[number - 1].end() : word.start()].strip()
         joint = word[0] in _JOINTS and first >= 0 and touches and _joins_names(text, words, number)
         if first >= 0 and (not touches or (word[0].lower() in STOP_WORDS and not joint)):
-            phrases.append(text[words[first].start() : words[last].end()])
+            yield first, last
             first = -1
         if joint or word[0].lower() not in STOP_WORDS:
             first, last = number if first < 0 else first, number
     if first >= 0:
-        phrases.append(text[words[first].start() : words[last].end()])
-    bare = (phrase.removesuffix("'s").removesuffix("’s") for phrase in phrases)
-    kept = (phrase for phrase in bare if len(phrase) >= _LEAST_CHARS and len(phrase.split()) <= _MOST_WORDS)
-    return list({phrase.lower(): phrase for phrase in kept}.values())
+        yield first, last
 
 
 def warn_unless_english(document: Document, who: str) -> None:
@@ -73,7 +87,7 @@ def mentions(text: str, phrase: str) -> bool:
     return any(words[start : start + len(wanted)] == wanted for start in range(len(words) - len(wanted) + 1))
 
 
-def _joins_names(text: str, words: list[re.Match[str]], number: int) -> bool:
+def _joins_names(text: str, words: Sequence[re.Match[str]], number: int) -> bool:
     """Whether the word stands between two capitalised ones."""
     if number + 1 == len(words) or text[words[number].end() : words[number + 1].start()].strip():
         return False

@@ -113,7 +113,7 @@ class _Run:
             elif key not in store.done:
                 self.held[key] += 1
             self.asked.add(hash(normalised(task.question)))
-        self.quoter = Quoter(store.segments if recipe.quotes_per_segment else ())
+        self.quoter = Quoter(document.title, store.segments if recipe.quotes_per_segment else ())
         self.begun: set[str] = set()
         self.planned = 0
 

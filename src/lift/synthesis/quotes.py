@@ -7,47 +7,47 @@ generator (docs/benchmarks.md).
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import takewhile, zip_longest
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Final
 
 from lift.document import Segment
-from lift.sentences import sentence_ends
+from lift.sentences import find_sentences
 from lift.synthesis.checks import normalised
-from lift.synthesis.foci import find_foci
 from lift.synthesis.parser import Pair
+from lift.synthesis.phrases import find_phrases, is_heading, names_within
 
 __all__ = ["QUOTES_VERSION", "Quoter"]
 
 _QUESTION: Final = "What is said about {focus}?"
 # To be raised with every change of the rules.
-QUOTES_VERSION: Final = "quotes-1"
+QUOTES_VERSION: Final = "quotes-2"
 
 # A phrase in more sentences than this could be answered with any of them.
 _MOST_SENTENCES: Final = 2
-# What is shorter is a heading.
-_LEAST_WORDS: Final = 5
-# Most words that end like this are verbs or adverbs, which name nothing; those in -ing often do.
-_NAMELESS: Final = re.compile(r"[a-z]{2,}(?:ed|ly)")
 
 
 class Quoter:
     """Makes quote tasks about the segments of one document.
 
     Args:
+        title: what it is about.
         segments: all of them, since a phrase that stands everywhere asks for nothing.
     """
 
-    def __init__(self, segments: Iterable[Segment]) -> None:
+    def __init__(self, title: str, segments: Sequence[Segment]) -> None:
+        self._title = title
+        self._names = {
+            name for segment in segments for _, sentence in _sentences_of(segment) for name in names_within(sentence)
+        }
         self._sentences: Counter[str] = Counter()
         self._first: dict[str, int] = {}
         for segment in segments:
             for start, sentence in _sentences_of(segment):
-                for focus in map(normalised, _phrases(sentence)):
-                    self._sentences[focus] += 1
-                    self._first.setdefault(focus, start)
+                for phrase in find_phrases(sentence, self._names):
+                    self._sentences[normalised(phrase.text)] += 1
+                    self._first.setdefault(normalised(phrase.text), start)
 
     def pairs(self, segment: Segment) -> Iterator[Pair]:
         """The pairs about one of the segments, the best first; its sentences take turns."""
@@ -59,49 +59,26 @@ class Quoter:
             yield from filter(None, turn)
 
     def _foci(self, sentence: str, start: int) -> list[str]:
-        """What to ask for: what is said here first, and rarely elsewhere; the more telling phrases before the others.
+        """What to ask for: what is said here first, and rarely elsewhere; names before descriptions.
 
-        A single word of no name is asked for together with the sentence's commonest name, or not at all.
+        What does not say what it is about is asked for together with the sentence's commonest name, or with the title
+        of the document; a single word only where there is nothing else.
         """
-        count = {focus: self._sentences[normalised(focus)] for focus in _phrases(sentence)}
-        # The first word has a capital anyway; it is a name if it comes again.
-        names = [
-            focus
-            for focus, times in count.items()
-            if not focus[0].islower() and (" " in focus or times > 1 or not sentence.startswith(focus))
-        ]
-        subject = max(
-            (name for name in names if not name.split()[-1][0].islower()), key=lambda name: count[name], default=None
-        )
-        foci = [focus for focus in count if self._first[normalised(focus)] == start]
-        foci.sort(key=lambda focus: (count[focus] > _MOST_SENTENCES, focus not in names, -len(focus)))
-        telling = [focus for focus in foci if focus in names or " " in focus]
-        return telling + [
-            f"{subject} and {focus}" for focus in foci if subject and focus[0].islower() and " " not in focus
-        ]
-
-
-def _phrases(sentence: str) -> list[str]:
-    """The phrases of a sentence, without verbs and adverbs at their ends; of one that begins it, what has a capital."""
-    phrases: dict[str, None] = {}
-    for focus in find_foci(sentence):
-        words = focus.split()
-        if sentence.startswith(focus):
-            words = list(takewhile(lambda word: not word[0].islower(), words))
-        while words and _NAMELESS.fullmatch(words[-1]):
-            words.pop()
-        while words and _NAMELESS.fullmatch(words[0]):
-            words.pop(0)
-        if words:
-            phrases[" ".join(words).removesuffix("'s").removesuffix("’s")] = None
-    return list(phrases)
+        phrases = find_phrases(sentence, self._names)
+        count = {phrase: self._sentences[normalised(phrase.text)] for phrase in phrases}
+        named = [phrase for phrase in phrases if phrase.named]
+        subject = max(named, key=lambda phrase: count[phrase]).text if named else self._title
+        here = [phrase for phrase in phrases if self._first[normalised(phrase.text)] == start]
+        part = {phrase: any(phrase.text in other.text for other in phrases if other != phrase) for phrase in here}
+        here.sort(key=lambda p: (count[p] > _MOST_SENTENCES, part[p], not p.named, -len(p.text)))
+        alone = [phrase.text for phrase in here if phrase.alone]
+        vague = [phrase.text for phrase in here if not phrase.alone]
+        told = [text for text in vague if " " in text]
+        return alone + [f"{subject} and {text}" for text in told or vague[: not alone]]
 
 
 def _sentences_of(segment: Segment) -> Iterator[tuple[int, str]]:
-    """The sentences of a segment, each with where it begins in the document."""
-    start = 0
-    for end in sentence_ends(segment.text):
-        sentence = segment.text[start:end].strip()
-        if len(sentence.split()) >= _LEAST_WORDS:
+    """The sentences of a segment that are no headings, each with where it begins in the document."""
+    for start, sentence in find_sentences(segment.text):
+        if not is_heading(sentence):
             yield segment.start + start, sentence
-        start = end

@@ -27,10 +27,10 @@ class QuotesBackend(Backend):
     replays = True
 
     def __init__(self) -> None:
-        self._quoter = Quoter(())
+        self._quoter = Quoter("", ())
 
     def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
-        self._quoter = Quoter(segments)
+        self._quoter = Quoter(document.title, segments)
         return requests_by_phrase(self.name, document, segments, recipe, lambda segment: segment.text)
 
     def identity(self, document: Document, recipe: Recipe) -> StoreIdentity:

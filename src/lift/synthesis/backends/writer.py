@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from lift.document import Document, Segment
 from lift.recipe import Recipe
+from lift.sentences import find_sentences
 from lift.synthesis.backends.by_phrase import requests_by_phrase
 from lift.synthesis.backends.in_process import InProcessBackend, Job
-from lift.synthesis.checks import fault_of, is_grounded, known_share, normalised
+from lift.synthesis.checks import fault_of, follows_text, is_grounded, known_share, normalised
 from lift.synthesis.foci import find_foci, mentions
 from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import Request
@@ -91,7 +92,11 @@ class _Draft:
         if not mentions(pair.answer, focus):
             return "the answer is not what was asked for"
         grounded = is_grounded(pair, self.shown) and known_share(pair.answer, self.shown) >= _KNOWN_OF_ANSWER
-        return "says what the text does not" if not grounded or fault_of(pair, self.shown, self.own) else None
+        if not grounded or fault_of(pair, self.shown, self.own):
+            return "says what the text does not"
+        (segment,) = self.job.request.segments
+        sentences = [sentence for _, sentence in find_sentences(segment.text)]
+        return None if follows_text(pair, sentences, title_in(self.shown)) else "says what no sentence says"
 
 
 @dataclass(frozen=True)
@@ -120,7 +125,7 @@ class WriterBackend(InProcessBackend):
         self._folder = folder
         self._manifest = read_manifest(folder)
         self._overlay: Overlay | None = None
-        self._quoter = Quoter(())
+        self._quoter = Quoter("", ())
         self._quoted = 0
         self._dropped: Counter[str] = Counter()
 
@@ -134,7 +139,7 @@ class WriterBackend(InProcessBackend):
         super().use_model(base)
 
     def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
-        self._quoter = Quoter(segments)
+        self._quoter = Quoter(document.title, segments)
         return requests_by_phrase(
             self.name, document, segments, recipe, lambda segment: view(document, segment, recipe.window_chars)
         )

@@ -1,0 +1,198 @@
+"""Phrases of a sentence that say what they are about where they stand alone: names, and descriptions of some length.
+
+By rules on words alone, for English. A plain phrase is cut where it turns into a verb or a count, and grows over
+prepositions until it has a name or three words of its own: "walls" becomes "the walls of the castle".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from lift.synthesis.foci import STOP_WORDS, phrase_spans, words_of
+
+__all__ = ["Phrase", "find_phrases", "is_heading", "names_within"]
+
+_ENOUGH_WORDS: Final = 3
+_MOST_WORDS: Final = 10
+_LEAST_CHARS: Final = 3
+_LEAST_WORDS: Final = 5
+_CONNECTORS: Final = frozenset("of in for on at from with between by into over under against among near and".split())
+_POSSESSIVES: Final = frozenset("his her its their".split())
+_DETERMINERS: Final = _POSSESSIVES | frozenset("the a an this these those such".split())
+_IN_HEADINGS: Final = _CONNECTORS | _DETERMINERS | frozenset("de del la y about after before or to".split())
+_QUOTATION_MARKS: Final = "\"'“‘«("
+# Counts and adverbs, within which no phrase goes on.
+_SEPARATORS: Final = frozenset(
+    "several various numerous certain further later earlier two three four five six seven eight nine ten instead "
+    "still already even soon yet always sometimes often today whole entire throughout beyond behind despite amid time "
+    "part".split()
+)
+# What follows these is a verb.
+_BEFORE_VERBS: Final = frozenset(
+    "to can could would will shall should must may might not never i you he she it we they who".split()
+)
+# Most words that end like this are verbs and adverbs, which name nothing.
+_NAMELESS: Final = re.compile(r"[a-z-]{2,}(?:ed|ly)")
+_DOING: Final = re.compile(r"[a-z]{2,}ing")
+_IRREGULAR: Final = frozenset(
+    "became become began begun born bought brought built came caught chose chosen come drawn drew driven drove "
+    "fallen fell felt forgot forgotten fought found gave given gone got grew grown heard held hit kept knew known "
+    "laid led left lent lost meant met paid put ran risen rose sat saw seen sent set shot showed shown sold "
+    "sought spent spoke spoken stood taken taught told took went won wore worn written wrote".split()
+)
+# Those that do name something.
+_NOUNS: Final = frozenset(
+    "assembly breed creed deed family feed hundred monopoly need reply seed speed supply "
+    "advertising banking beginning bombing building ceiling clothing drawing engineering evening fundraising funding "
+    "hearing killing king lighting manufacturing marketing meeting morning opening painting planning reading "
+    "recording ring ruling setting shooting spring string training wedding wing writing".split()
+)
+# "Japanese woman" names nobody.
+_OF_A_COUNTRY: Final = re.compile(r"[A-Z][a-zé]+(?:ese|ish|ean|ian|ican)s?|French|Dutch|Greeks?|Germans?")
+_MONTHS: Final = frozenset(
+    "January February March April May June July August September October November December".split()
+)
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A phrase as it stands in its sentence.
+
+    Attributes:
+        named: it holds a name.
+        alone: it says what it is about: it has a name, or words enough.
+    """
+
+    text: str
+    named: bool
+    alone: bool
+
+
+def find_phrases(sentence: str, names: Container[str] = ()) -> list[Phrase]:
+    """The phrases of `sentence` in their order, each once.
+
+    Args:
+        names: words that are names though a sentence begins with them.
+    """
+    found = _Sentence(sentence, names).phrases()
+    return list({phrase.text.lower(): phrase for phrase in found if len(phrase.text) >= _LEAST_CHARS}.values())
+
+
+def is_heading(sentence: str) -> bool:
+    """Whether it says nothing: it is short, and no word is a verb, or looks like one, or is a pronoun."""
+    words = [word[0].lower() for word in words_of(sentence)]
+    names_only = all(word in _IN_HEADINGS or not (word in STOP_WORDS or _separates(word)) for word in words)
+    return len(words) < _LEAST_WORDS or (len(words) < _MOST_WORDS and names_only)
+
+
+def names_within(sentence: str) -> list[str]:
+    """Its words that have a capital for being names."""
+    return [word[0] for word in words_of(sentence) if word[0][0].isupper() and not _begins(sentence, word)]
+
+
+class _Sentence:
+    """A sentence and its words; phrases are ranges of them, first and last included."""
+
+    def __init__(self, text: str, names: Container[str]) -> None:
+        self._text = text
+        self._names = names
+        self._words = words_of(text)
+        self._pieces = [piece for span in phrase_spans(text, self._words) for piece in self._cut(*span)]
+
+    def phrases(self) -> Iterator[Phrase]:
+        for number in range(len(self._pieces)):
+            yield self._grown(number)
+
+    def _cut(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """The range without verbs and counts, in as many pieces as they leave."""
+        start = first
+        for number in range(first, last + 1):
+            word = self._words[number][0]
+            if _separates(word):
+                yield from self._trimmed(start, number - 1)
+                start = number + 1
+            elif number > start and self._words[number - 1][0][0].isdecimal() and _begins_name(word):
+                yield from self._trimmed(start, number - 1)  # in 1945 Picardo entered
+                start = number
+        yield from self._trimmed(start, last)
+
+    def _trimmed(self, first: int, last: int) -> Iterator[tuple[int, int]]:
+        """Without infinitives and participles at the ends, if anything is left."""
+        if first and self._words[first - 1][0].lower() in _BEFORE_VERBS and self._words[first][0][0].islower():
+            first += 1
+        while first <= last and _is_doing(self._words[last][0]):
+            last -= 1
+        while first <= last and _is_doing(self._words[first][0]):
+            first += 1
+        if first <= last:
+            yield first, last
+
+    def _grown(self, number: int) -> Phrase:
+        """The piece, or what it grows to in the fewest steps, to the right as long as it can.
+
+        A description does not end before "of", nor within a pair of adjectives.
+        """
+        left = right = number
+        phrase = self._phrase(left, right)
+        while not phrase.alone:
+            if self._joint(right):
+                right += 1
+            elif left and self._joint(left - 1):
+                left -= 1
+            else:
+                break
+            phrase = self._phrase(left, right)
+        while not phrase.named and self._goes_on(right):
+            right += 1
+            phrase = self._phrase(left, right)
+        return phrase if len(phrase.text.split()) <= _MOST_WORDS else self._phrase(number, number)
+
+    def _joint(self, number: int) -> str | None:
+        """The preposition that stands, maybe with an article, between the piece and the next one, and nothing else."""
+        if number + 1 == len(self._pieces):
+            return None
+        last, first = self._pieces[number][1], self._pieces[number + 1][0]
+        between = [word[0] for word in self._words[last + 1 : first]]
+        gap = self._text[self._words[last].end() : self._words[first].start()]
+        if gap.split() != between or not between or not _DETERMINERS.issuperset(between[1:]):
+            return None
+        return between[0] if between[0] in _CONNECTORS else None
+
+    def _goes_on(self, number: int) -> bool:
+        joint, (first, last) = self._joint(number), self._pieces[number]
+        return joint == "of" or (joint == "and" and first == last)
+
+    def _phrase(self, left: int, right: int) -> Phrase:
+        words = self._words[self._pieces[left][0] : self._pieces[right][1] + 1]
+        text = self._text[words[0].start() : words[-1].end()].removesuffix("'s").removesuffix("’s")
+        plain = [word[0] for word in words]
+        dated = not _MONTHS.isdisjoint(plain) and any(word.isdecimal() for word in plain)
+        named = dated or any(map(self._is_name, words))
+        own = [word for word in plain if word.lower() not in STOP_WORDS and not word.isdecimal()]
+        described = len(own) >= _ENOUGH_WORDS and _POSSESSIVES.isdisjoint(plain)
+        return Phrase(text, named, named or described)
+
+    def _is_name(self, word: re.Match[str]) -> bool:
+        if word[0] in _MONTHS or _OF_A_COUNTRY.fullmatch(word[0]):
+            return False
+        return word[0][0].isupper() and (word[0] in self._names or not _begins(self._text, word))
+
+
+def _begins(sentence: str, word: re.Match[str]) -> bool:
+    """Whether the word begins the sentence or a quotation, and so has a capital anyway."""
+    return word.start() == 0 or sentence[word.start() - 1] in _QUOTATION_MARKS
+
+
+def _separates(word: str) -> bool:
+    return word.lower() in _SEPARATORS or word in _IRREGULAR or bool(_NAMELESS.fullmatch(word) and word not in _NOUNS)
+
+
+def _begins_name(word: str) -> bool:
+    return word[0].isupper() and word not in _MONTHS
+
+
+def _is_doing(word: str) -> bool:
+    return bool(_DOING.fullmatch(word)) and word not in _NOUNS

@@ -1,0 +1,67 @@
+"""Phrases that say what they are about."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lift.synthesis.phrases import find_phrases, is_heading, names_within
+
+
+def alone(sentence: str, *names: str) -> list[str]:
+    return [phrase.text for phrase in find_phrases(sentence, names) if phrase.alone]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "phrases"),
+    [
+        # A plain word grows over prepositions and articles, to the right and then to the left.
+        ("It is on the walls of the castle in Jerez.", ["walls of the castle in Jerez", "castle in Jerez", "Jerez"]),
+        ("It has a view of the old mill and the river.", ["view of the old mill", "old mill and the river"]),
+        # Verbs, counts and participles end a phrase; a number does not belong to the name after it.
+        ("The police autopsy concluded Abe died.", ["Abe"]),
+        ("In 1945 Picardo entered several small competitions.", ["Picardo"]),
+        ("There was Madrid smiling.", ["Madrid"]),
+        ("They left on 8 July 1962.", ["8 July 1962"]),
+        # What ends in -ed or -ly may name something.
+        ("His family in Spain was large.", ["family in Spain", "Spain"]),
+        # Commas and other words keep phrases apart.
+        ("The mill, which stood in Jerez, was sold.", ["Jerez"]),
+    ],
+)  # fmt: skip
+def test_what_stands_alone(sentence: str, phrases: list[str]) -> None:
+    assert alone(sentence) == phrases
+
+
+def test_a_sentence_begins_with_a_name_only_if_it_is_known() -> None:
+    assert names_within("Anna met Berg, who said “Then go”.") == ["Berg"]
+    assert alone("Anna was old.") == []
+    assert alone("Anna was old.", "Anna") == ["Anna"]
+
+
+@pytest.mark.parametrize(
+    ("sentence", "heading"),
+    [
+        ("Early life.", True),
+        ("Relationship between the Bergs and the mill.", True),
+        ("Parador de Jaén: Castillo de Santa Catalina.", True),
+        ("She sold the mill in Jerez.", False),
+        ("The mill in Jerez was old.", False),
+        ("Rain delayed work on the mill.", False),
+        ("Anna Berg and all sons of hers in Jerez run the mill on the river.", False),  # too long for one
+    ],
+)
+def test_headings(sentence: str, heading: bool) -> None:
+    assert is_heading(sentence) is heading
+
+
+WORDS = st.sampled_from(
+    "Anna Berg's mill 1912 built slowly of the river. and, facing Then ’s “Moon” 霊感商法 - a.m. x".split()
+)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=40).map(" ".join))
+def test_phrases_are_the_sentences_own_words(sentence: str) -> None:
+    phrases = find_phrases(sentence)
+    assert all(phrase.text in sentence for phrase in phrases)
+    assert len({phrase.text.lower() for phrase in phrases}) == len(phrases)
+    assert all(phrase.alone for phrase in phrases if phrase.named)
