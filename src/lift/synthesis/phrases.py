@@ -18,6 +18,7 @@ __all__ = ["Phrase", "find_phrases", "is_heading", "names_within"]
 _ENOUGH_WORDS: Final = 3
 _MOST_WORDS: Final = 10
 _LEAST_CHARS: Final = 3
+_LEAST_OF_A_NAME: Final = 2
 _LEAST_WORDS: Final = 5
 _CONNECTORS: Final = frozenset("of in for on at from with between by into over under against among near and".split())
 _POSSESSIVES: Final = frozenset("his her its their".split())
@@ -78,7 +79,8 @@ def find_phrases(sentence: str, names: Container[str] = ()) -> list[Phrase]:
         names: words that are names though a sentence begins with them.
     """
     found = _Sentence(sentence, names).phrases()
-    return list({phrase.text.lower(): phrase for phrase in found if len(phrase.text) >= _LEAST_CHARS}.values())
+    kept = (phrase for phrase in found if len(phrase.text) >= (_LEAST_OF_A_NAME if phrase.named else _LEAST_CHARS))
+    return list({phrase.text.lower(): phrase for phrase in kept}.values())
 
 
 def is_heading(sentence: str) -> bool:

@@ -67,7 +67,7 @@ class Quoter:
         phrases = find_phrases(sentence, self._names)
         count = {phrase: self._sentences[normalised(phrase.text)] for phrase in phrases}
         named = [phrase for phrase in phrases if phrase.named]
-        subject = max(named, key=lambda phrase: count[phrase]).text if named else self._title
+        subject = max(named, key=lambda p: (count[p], -len(p.text))).text if named else self._title
         here = [phrase for phrase in phrases if self._first[normalised(phrase.text)] == start]
         part = {phrase: any(phrase.text in other.text for other in phrases if other != phrase) for phrase in here}
         here.sort(key=lambda p: (count[p] > _MOST_SENTENCES, part[p], not p.named, -len(p.text)))
