@@ -1,6 +1,6 @@
 """Tasks that no model writes: what the document says about a phrase, answered with its own sentence.
 
-Their answers are true by construction; three of four questions say what they are about, the others are vague. They
+Their answers are true by construction; five of six questions say what they are about, the others are vague. They
 teach the document's own words, so questions in other words are answered less often than after tasks of a strong
 generator (docs/benchmarks.md).
 """
