@@ -1,7 +1,7 @@
 """Phrases of a sentence that say what they are about where they stand alone: names, and descriptions of some length.
 
 By rules on words alone, for English. A plain phrase is cut where it turns into a verb or a count, and grows over
-prepositions until it has a name or three words of its own: "walls" becomes "the walls of the castle".
+prepositions until it has a name or three words of its own: "walls" becomes "walls of the castle".
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _IRREGULAR: Final = frozenset(
     "laid led left lent lost meant met paid put ran risen rose sat saw seen sent set shot showed shown sold "
     "sought spent spoke spoken stood taken taught told took went won wore worn written wrote".split()
 )
-# Those that do name something.
+# Words that end like these and do name something.
 _NOUNS: Final = frozenset(
     "assembly breed creed deed family feed hundred monopoly need reply seed speed supply "
     "advertising banking beginning bombing building ceiling clothing drawing engineering evening fundraising funding "
