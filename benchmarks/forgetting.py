@@ -29,7 +29,11 @@ RATIOS = {"plain": 0.0, "1:4": 0.25, "1:1": 1.0, "4:1": 4.0}
 def train(trainer: Trainer, tasks: list[EncodedTask], recipe: Recipe, ratio: float) -> None:
     """Train on `tasks`, task n arriving when n / N of the generator's time is over; one visit is one tick."""
     schedule = Schedule(
-        epochs=recipe.epochs, tasks_per_step=recipe.tasks_per_step, seed=recipe.seed, decay_share=recipe.decay_share
+        epochs=recipe.epochs,
+        tasks_per_step=recipe.tasks_per_step,
+        seed=recipe.seed,
+        decay_share=recipe.decay_share,
+        kept_visits=recipe.kept_visits,
     )
     generation = ratio * len(tasks) * recipe.epochs
     arrives = [(number + 1) / len(tasks) * generation for number in range(len(tasks))]

@@ -141,6 +141,14 @@ class Recipe:
             "never before all tasks are in.",
         ),
     ] = 0.0
+    kept_visits: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Visits of every task that wait until all tasks are in, or what a slow generator wrote first "
+            "is forgotten; each takes a pass after the last task.",
+        ),
+    ] = 1
     weight_decay: Annotated[float, Field(ge=0, description="AdamW's weight decay.")] = 0.0
     max_grad_norm: Annotated[
         float, Field(ge=0, description="Gradients are scaled down to this norm; 0 leaves them alone.")
@@ -214,6 +222,7 @@ PRESETS: Final[Mapping[str, Recipe]] = {
         lr=2e-3,
         warmup_steps=5,
         decay_share=0.8,
+        kept_visits=2,
         epochs=4,
         tasks_per_step=16,
         min_steps=100,

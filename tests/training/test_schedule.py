@@ -68,6 +68,16 @@ def test_while_the_generator_is_behind_tasks_are_revisited_but_once() -> None:
     assert rest == {**dict.fromkeys(range(8), 1), **dict.fromkeys(range(8, 12), 3)}
 
 
+@pytest.mark.parametrize(("epochs", "kept", "before_the_end"), [(4, 2, 2), (4, 3, 1), (4, 9, 1), (1, 2, 1)])
+def test_visits_kept_back(epochs: int, kept: int, before_the_end: int) -> None:
+    schedule = Schedule(epochs=epochs, tasks_per_step=4, seed=0, kept_visits=kept)
+    schedule.arrive(range(8))
+    assert Counter(task for _ in range(20) for task in schedule.next_step()) == dict.fromkeys(range(8), before_the_end)
+    schedule.close()
+    rest = Counter(task for _ in range(20) for task in schedule.next_step())
+    assert all(rest[task] == epochs - before_the_end for task in range(8))
+
+
 def test_steps_are_full_until_all_tasks_are_in() -> None:
     schedule = Schedule(epochs=2, tasks_per_step=4, seed=0)
     schedule.arrive([0, 1, 2])

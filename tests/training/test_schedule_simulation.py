@@ -34,9 +34,9 @@ GENERATORS: dict[str, Callable[[int], float]] = {
 }
 
 
-def simulate(arrives: Callable[[int], float]) -> tuple[float, float, list[list[int]]]:
+def simulate(arrives: Callable[[int], float], kept_visits: int = 1) -> tuple[float, float, list[list[int]]]:
     """The total time, the time spent waiting, and the steps."""
-    schedule = Schedule(epochs=EPOCHS, tasks_per_step=BATCH, seed=0)
+    schedule = Schedule(epochs=EPOCHS, tasks_per_step=BATCH, seed=0, kept_visits=kept_visits)
     clock = waited = 0.0
     arrived, steps = 0, []
     while True:
@@ -56,11 +56,12 @@ def simulate(arrives: Callable[[int], float]) -> tuple[float, float, list[list[i
 
 
 @pytest.mark.parametrize("name", GENERATORS)
-def test_it_takes_as_long_as_the_slower_of_the_two_and_the_visit_kept_back(name: str) -> None:
+@pytest.mark.parametrize("kept_visits", [1, 2])
+def test_it_takes_as_long_as_the_slower_of_the_two_and_the_visits_kept_back(name: str, kept_visits: int) -> None:
     arrives = GENERATORS[name]
-    total, _, steps = simulate(arrives)
+    total, _, steps = simulate(arrives, kept_visits)
     generation = arrives(TASKS - 1)
-    assert total <= 1.05 * max(generation, TRAINING) + TASKS * VISIT
+    assert total <= 1.05 * max(generation, TRAINING) + kept_visits * TASKS * VISIT
     assert Counter(task for step in steps for task in step) == dict.fromkeys(range(TASKS), EPOCHS)
     # Right at the start there is nothing but the tasks of the step before.
     assert not any(set(one) & set(other) for one, other in pairwise(steps) if max(other) >= 2 * BATCH)

@@ -87,6 +87,7 @@ class TrainingRun:
             tasks_per_step=self._log.tasks_per_step,
             seed=recipe.seed,
             decay_share=recipe.decay_share,
+            kept_visits=recipe.kept_visits,
         )
 
     @property

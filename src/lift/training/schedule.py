@@ -13,7 +13,7 @@ class Schedule:
     """Deals arriving tasks into steps (DESIGN, decision 5).
 
     Fresh tasks come first. While the generator is behind, steps go on with further visits of the tasks that
-    are there, but for the last visit of each, which is kept back until all tasks are in. Among tasks to
+    are there, but for the last visits of each, which are kept back until all tasks are in. Among tasks to
     revisit, those with the fewest visits come first, in random order, and none that the step before had
     where there are others. Once all tasks are in, what is left are passes over all of them.
 
@@ -25,10 +25,14 @@ class Schedule:
         tasks_per_step: tasks in a step; the last ones may be smaller.
         seed: of the order.
         decay_share: the last share of all visits over which the learning rate falls.
+        kept_visits: visits of every task that are kept back; the first one never is.
     """
 
-    def __init__(self, *, epochs: int, tasks_per_step: int, seed: int, decay_share: float = 0.0) -> None:
+    def __init__(
+        self, *, epochs: int, tasks_per_step: int, seed: int, decay_share: float = 0.0, kept_visits: int = 1
+    ) -> None:
         self._epochs = epochs
+        self._allowed_at_first = max(1, epochs - kept_visits)
         self._decay_share = decay_share
         self._decay_visits = 0.0
         self._tasks_per_step = tasks_per_step
@@ -80,8 +84,7 @@ class Schedule:
         Empty where there is nothing to do: at the end, or until more tasks arrive. Steps are full until all
         tasks are in.
         """
-        # While tasks arrive, the last visit of each is kept back.
-        allowed = self._epochs if self._closed else self._epochs - 1
+        allowed = self._epochs if self._closed else self._allowed_at_first
         ready = len(self._fresh) + sum(map(len, self._visited[1:allowed]))
         waiting = sum(visits < allowed for _, visits in self._last)
         # The tasks of the step before may come at once again only where there are no others.
