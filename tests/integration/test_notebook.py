@@ -18,7 +18,7 @@ def test_the_quickstart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
         if cell["cell_type"] == "code":
             exec(compile("".join(cell["source"]), NOTEBOOK.name, "exec"), names)
     shown = capsys.readouterr().out
-    assert "Jerez" in shown.partition("after:")[2]
-    assert "Jerez" not in shown.partition("before:")[2].partition("after:")[0]
+    assert "1919" in shown.partition("after:")[2]
+    assert "1919" not in shown.partition("before:")[2].partition("after:")[0]
     assert "steps" in shown
     assert (tmp_path / "adapters" / "picardo" / "lift.json").exists()
