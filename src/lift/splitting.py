@@ -98,15 +98,16 @@ def _sentences(text: str, blocks: Iterable[Span], splitter: str) -> Iterator[lis
 
 
 def _spacy_sentences(text: str, blocks: list[Span], pipeline: str) -> Iterator[list[Span]]:
+    what = f"splitter=spacy:{pipeline} (unlike splitter=rules)"
     try:
         import spacy
     except ImportError:
-        raise MissingExtraError(f"splitter=spacy:{pipeline}", 'pip install "lift-llm[spacy]"') from None
+        raise MissingExtraError(what, 'pip install "lift-llm[spacy]"') from None
     try:
         # `spacy:blank` would have no sentence ends: only trained pipelines and those with a sentencizer will do.
         nlp = spacy.load(pipeline, exclude=["ner", "lemmatizer", "attribute_ruler"])
     except OSError:
-        raise MissingExtraError(f"splitter=spacy:{pipeline}", f"python -m spacy download {pipeline}") from None
+        raise MissingExtraError(what, f"python -m spacy download {pipeline}") from None
     for (start, _), parsed in zip(blocks, nlp.pipe(text[slice(*block)] for block in blocks), strict=True):
         if not parsed.has_annotation("SENT_START"):
             raise RecipeError(f"spaCy's pipeline {pipeline!r} finds no sentences; give one with a parser or senter")

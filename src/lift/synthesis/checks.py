@@ -75,9 +75,8 @@ def stems(text: str) -> list[str]:
 
 def known_share(text: str, source: str) -> float:
     """The share of the words of `text`, apart from the commonest, that `source` has, whatever their endings."""
-    known = set(stems(source))
-    words = [word for word in normalised(_plain(text)).split() if word not in _NO_NAMES]
-    return sum(word[:_LONG_STEM] in known for word in words) / len(words) if words else 1.0
+    known, words = set(stems(source)), _content(text)
+    return sum(word in known for word in words) / len(words) if words else 1.0
 
 
 def is_grounded(pair: Pair, source: str) -> bool:
@@ -101,21 +100,22 @@ def follows_text(pair: Pair, sentences: Sequence[str], title: str) -> bool:
     A small model that puts several sentences together, or tells in its own words, mostly gets it wrong. It may name
     what the document is about: words of the title do not count.
     """
-    question, answer = _content(pair.question), _content(pair.answer)
-    said = (question | answer) - _content(title)
+    question, answer = set(_content(pair.question)), set(_content(pair.answer))
+    said = (question | answer).difference(_content(title))
     words = stems(pair.answer)
     new = answer - question
     if len(new) < _NEW_WORDS and not any(char.isdigit() for word in new for char in word):
         return False
     for sentence in sentences:
         row = SequenceMatcher(None, words, stems(sentence), autojunk=False).find_longest_match().size
-        if len(said & _content(sentence)) >= _OF_ONE_SENTENCE * len(said) and row >= _IN_A_ROW * len(words):
+        if len(said.intersection(_content(sentence))) >= _OF_ONE_SENTENCE * len(said) and row >= _IN_A_ROW * len(words):
             return True
     return False
 
 
-def _content(text: str) -> set[str]:
-    return {word[:_LONG_STEM] for word in normalised(_plain(text)).split() if word not in _NO_NAMES}
+def _content(text: str) -> list[str]:
+    """The stems of `text`, apart from the commonest words."""
+    return [word[:_LONG_STEM] for word in normalised(_plain(text)).split() if word not in _NO_NAMES]
 
 
 def int_of(number: str) -> int:
