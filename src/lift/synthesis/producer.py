@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import queue
 import time
 from itertools import islice
@@ -14,6 +15,7 @@ from lift.document import Document
 from lift.recipe import Recipe
 from lift.synthesis.backends import Backend
 from lift.synthesis.generator import generate_tasks
+from lift.synthesis.pace import Pace
 from lift.synthesis.usage import GenerationCounts
 from lift.tasks import Task, TaskStore
 
@@ -44,12 +46,27 @@ class TaskProducer:
         self._error: BaseException | None = None
         self._stopping = False
         self._started = time.monotonic()
+        self._pace = Pace(self._started)
         self._ended: float | None = None
         self._thread: Thread | None = None
 
     @property
     def seconds(self) -> float:
         return (self._ended or time.monotonic()) - self._started
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate of the time until the last task; None before the first answer has ended.
+
+        Infinite where the backend computes with the model in training: they take turns, and none is written while
+        it trains.
+        """
+        _, backend, *_ = self._arguments
+        if backend.needs_model:
+            return math.inf
+        counts = self.counts
+        ended = counts.answered + counts.failed
+        return self._pace.seconds_left(ended - counts.earlier, counts.segments - ended, time.monotonic())
 
     def start(self) -> None:
         """Begin to ask; a complete store asks nothing."""

@@ -52,6 +52,7 @@ class GenerationCounts:
     Attributes:
         segments: what there is to ask about: all segments, and groups of them (`document_share`).
         answered: those with all their tasks, in this run or an earlier one.
+        earlier: of these, those that this run did not have to ask about.
         failed: those that gave up in this run.
         requests: requests sent in this run, retries included.
         retries: of these, the retries.
@@ -64,6 +65,7 @@ class GenerationCounts:
 
     segments: int = 0
     answered: int = 0
+    earlier: int = 0
     failed: int = 0
     requests: int = 0
     retries: int = 0

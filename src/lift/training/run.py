@@ -14,6 +14,7 @@ from lift.progress import REPORT_SECONDS, Progress
 from lift.recipe import Recipe
 from lift.training.checkpoint import Checkpoint, CheckpointFolder
 from lift.training.encoding import encode_task
+from lift.training.patience import may_wait
 from lift.training.schedule import Schedule
 from lift.training.shelf import TaskShelf
 from lift.training.source import SharedSource, TaskSource
@@ -139,18 +140,21 @@ class TrainingRun:
                 self._go_on(self._log)
             while True:
                 self._let_in()
-                step = self._schedule.next_step()
+                step = [] if self._waits() else self._schedule.next_step()
+                begun = time.monotonic()
                 if step:
-                    begun = time.monotonic()
                     self._trainer.step([self._encoded[number] for number in step], lr_scale=self._schedule.lr_scale)
-                    self.seconds += time.monotonic() - begun
-                    self._save_if_due()
                 elif self.all_in:
                     break
-                if time.monotonic() - self._reported > REPORT_SECONDS:
+                report = begun - self._reported > REPORT_SECONDS
+                if report:
                     # Reading a loss waits for the device, so not at every step.
                     self._losses += self._trainer.take_losses()
                     self._reported = time.monotonic()
+                self.seconds += time.monotonic() - begun
+                if step:
+                    self._save_if_due()
+                if report:
                     yield "training" if step else "generating"
                 if not self.all_in:
                     self._take(timeout=None if step else REPORT_SECONDS)
@@ -196,6 +200,13 @@ class TrainingRun:
         if self.all_in and self._log.closed_before is None:
             self._schedule.close()
             self._log.closed_before = self.steps
+
+    def _waits(self) -> bool:
+        """Whether to do nothing yet: the leader's clock decides for all."""
+        if self.all_in or not self.visits:
+            return False
+        training = self.seconds / self.visits * self._schedule.visits_before_the_last(self._expected_tasks)
+        return bool(self._processes.share(may_wait(self._source.seconds_left, training)))
 
     def _go_on(self, found: Checkpoint) -> None:
         """Deal the steps that were done once more, without training, and take over what they made.

@@ -50,6 +50,10 @@ class Schedule:
         """Visits still to come for the tasks known now."""
         return self.tasks * self._epochs - self.visits
 
+    def visits_before_the_last(self, tasks: int) -> int:
+        """Visits still to come of `tasks` tasks in all that need not wait for the last one to arrive."""
+        return max(tasks, self.tasks) * self._allowed_at_first - self.visits
+
     @property
     def lr_scale(self) -> float:
         """Factor of the learning rate for the step dealt last: 1, then a straight fall towards 0.

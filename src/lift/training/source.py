@@ -23,6 +23,14 @@ class TaskSource(Protocol):
         """
         ...
 
+    @property
+    def seconds_left(self) -> float | None:
+        """Estimate of the time until the last task; None where there is none yet.
+
+        Infinite where tasks and training are made by the same device in turn: none is written while it trains.
+        """
+        ...
+
 
 class SharedSource:
     """The leader's tasks, in all processes at the same time.
@@ -60,3 +68,8 @@ class SharedSource:
         if "end" in message:
             raise EOFError
         return [Task(**{**task, "segments": tuple(task["segments"])}) for task in message["tasks"]]
+
+    @property
+    def seconds_left(self) -> float | None:
+        """The leader's estimate; None in the other processes."""
+        return self._source.seconds_left if self._source else None

@@ -27,15 +27,18 @@ METHODS: Final[Mapping[str, str]] = {
     "lift+icl": "lifting.LiftWithContext",
 }
 _SEEDLESS: Final = frozenset({"base", "icl", "rag", "embed", "llmlingua"})
+# Those that bring a model of their own; the user may name another.
+_HELPED: Final = frozenset({"embed", "llmlingua"})
 
 
 class MethodSpec:
-    """A method with knobs of its own, as the user writes it: `lift`, `raw:lr=1e-3`.
+    """A method with knobs of its own, as the user writes it: `lift`, `raw:lr=1e-3`, `embed:model=DIR`.
 
     Attributes:
         text: as written; its name in results.
         name: of the method.
         knobs: of the recipe, as `key=value`.
+        helper: the embedding or compression model; None is the method's default, or that it has none.
         training: what it trains; methods with the same one, on the same document, can share it.
         trains: whether seeds and knobs of training make a difference.
     """
@@ -44,6 +47,9 @@ class MethodSpec:
         self.text = text
         self.name, _, knobs = text.partition(":")
         self.knobs = [knob for knob in knobs.split(":") if knob]
+        self.helper: str | None = None
+        if self.name in _HELPED and self.knobs and self.knobs[0].startswith("model="):
+            self.helper = self.knobs.pop(0).removeprefix("model=")
         if self.name not in METHODS:
             raise BenchmarkError(f"no method {self.name!r}; there are {', '.join(METHODS)}")
         self.training = self.name.removesuffix("+icl")

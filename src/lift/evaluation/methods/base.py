@@ -29,6 +29,7 @@ class Setting:
         generator: who writes tasks about a document.
         folder: for the state of a run that may be interrupted.
         max_new_tokens: room for an answer.
+        helper: the method's own model, by a hub name or a folder; None is its default.
     """
 
     base: BaseModel
@@ -36,6 +37,7 @@ class Setting:
     generator: str | Backend
     folder: Path
     max_new_tokens: int
+    helper: str | None = None
 
 
 class Method(ABC):

@@ -72,7 +72,7 @@ class EmbeddingRetrieval(Retrieval):
         except ImportError as error:
             raise MissingExtraError("the method embed", "pip install sentence-transformers", error) from None
         self._segments = [segment.text for segment in split_document(document, self.setting.recipe)]
-        self._encoder = SentenceTransformer(_EMBEDDER)
+        self._encoder = SentenceTransformer(self.setting.helper or _EMBEDDER)
         self._vectors = self._encoder.encode(self._segments, normalize_embeddings=True)
 
     def rank(self, question: str, most: int) -> Sequence[int]:
@@ -88,7 +88,8 @@ class Compressed(NoContext):
             from llmlingua import PromptCompressor
         except ImportError as error:
             raise MissingExtraError("the method llmlingua", "pip install llmlingua", error) from None
-        compressor = PromptCompressor(_COMPRESSOR, use_llmlingua2=True, device_map=self.setting.base.device.type)
+        name, device = self.setting.helper or _COMPRESSOR, self.setting.base.device.type
+        compressor = PromptCompressor(name, use_llmlingua2=True, device_map=device)
         target = self.setting.base.context_tokens // 2
         self._text: str = compressor.compress_prompt(document.text, target_token=target)["compressed_prompt"]
 

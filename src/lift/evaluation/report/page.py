@@ -91,8 +91,8 @@ def write_report(results: Path) -> list[Path]:
 def _cells(row: Row) -> list[str]:
     return [
         row.method,
-        f"{row.score:.1%}",
-        f"{row.low:.1%} to {row.high:.1%}",
+        "" if row.score is None else f"{row.score:.1%}",
+        "" if row.score is None else f"{row.low:.1%} to {row.high:.1%}",
         str(row.questions),
         str(row.seeds),
         _number(row.steps),

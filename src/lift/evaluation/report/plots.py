@@ -27,10 +27,10 @@ _ANSWER_TOKENS: Final = (1, 10, 100, 1_000, 10_000)
 def accuracy_bars(rows: Sequence[Row]) -> str:
     """Mean scores with their intervals, a bar a method."""
     plt = _pyplot()
+    rows = [row for row in rows if row.score is not None]
     figure, axes = plt.subplots(figsize=(_WIDTH, 0.45 * len(rows) + 1))
     places = range(len(rows))
-    scores = [100 * row.score for row in rows]
-    errors = [[100 * (row.score - row.low) for row in rows], [100 * (row.high - row.score) for row in rows]]
+    scores, errors = _percentages(rows)
     axes.barh(places, scores, xerr=errors, color="#4878a8", ecolor="#888888", capsize=3)
     axes.set_yticks(places, [row.method for row in rows])
     axes.invert_yaxis()
@@ -43,11 +43,10 @@ def accuracy_over_time(rows: Sequence[Row]) -> str:
     """Scores against the seconds of preparation; variants of a method (`lift:epochs=1`, `lift`) on one line."""
     plt = _pyplot()
     figure, axes = plt.subplots(figsize=(_WIDTH, 3.6))
-    known = [row for row in rows if row.prepare_seconds is not None]
+    known = [row for row in rows if row.prepare_seconds is not None and row.score is not None]
     for color, name in enumerate(dict.fromkeys(_name(row.method) for row in known)):
         mine = sorted((row for row in known if _name(row.method) == name), key=lambda row: row.prepare_seconds or 0)
-        x, y = [max(row.prepare_seconds or 0, 0.1) for row in mine], [100 * row.score for row in mine]
-        errors = [[100 * (row.score - row.low) for row in mine], [100 * (row.high - row.score) for row in mine]]
+        x, (y, errors) = [max(row.prepare_seconds or 0, 0.1) for row in mine], _percentages(mine)
         axes.errorbar(x, y, yerr=errors, fmt="o-", color=f"C{color}", ecolor="#888888", capsize=3, linewidth=1)
         for row, *point in zip(mine, x, y, strict=True):
             axes.annotate(row.method, point, xytext=(6, 4), textcoords="offset points", fontsize=8)
@@ -103,6 +102,16 @@ def _curves(lines: Mapping[str, Sequence[float]], x: Sequence[int], label: str) 
     axes.set_ylabel("seconds (log)")
     axes.legend(fontsize=8, frameon=False)
     return _svg(figure)
+
+
+def _percentages(rows: Sequence[Row]) -> tuple[list[float], list[list[float]]]:
+    """Scores of rows that have one, and how far their intervals reach below and above it."""
+    points = [(row.score or 0.0, row.low or 0.0, row.high or 0.0) for row in rows]
+    below, above = (
+        [100 * (score - low) for score, low, _ in points],
+        [100 * (high - score) for score, _, high in points],
+    )
+    return [100 * score for score, _, _ in points], [below, above]
 
 
 def _name(method: str) -> str:

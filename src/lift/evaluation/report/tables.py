@@ -21,8 +21,8 @@ class Row:
     """One method on one benchmark, over documents, questions and seeds.
 
     Attributes:
-        score: mean, from 0 to 1.
-        low, high: 95 % bootstrap interval over questions.
+        score: mean, from 0 to 1; None where no answer has a score.
+        low, high: 95 % bootstrap interval over questions, likewise.
         questions, seeds: how many.
         errors: answers without a score; they count nowhere else.
         steps, tokens, prepare_seconds, answer_seconds: means over documents and seeds.
@@ -33,9 +33,9 @@ class Row:
     benchmark: str
     model: str
     method: str
-    score: float
-    low: float
-    high: float
+    score: float | None
+    low: float | None
+    high: float | None
     questions: int
     seeds: int
     errors: int
@@ -56,10 +56,8 @@ class Row:
         """For a terminal."""
         seconds = "" if self.prepare_seconds is None else f", {self.prepare_seconds:.0f} s to prepare"
         errors = f", {self.errors} errors" if self.errors else ""
-        return (
-            f"{self.benchmark}, {self.method}: {self.score:.1%} ({self.low:.1%} to {self.high:.1%}; "
-            f"n = {self.questions}, {self.seeds} seeds{seconds}{errors})"
-        )
+        score = "no score (" if self.score is None else f"{self.score:.1%} ({self.low:.1%} to {self.high:.1%}; "
+        return f"{self.benchmark}, {self.method}: {score}n = {self.questions}, {self.seeds} seeds{seconds}{errors})"
 
 
 def summary_table(answers: Iterable[Answer], runs: Iterable[Run]) -> list[Row]:
@@ -104,13 +102,13 @@ def _row(key: tuple[str, str, str, str], answers: Sequence[Answer], runs: Sequen
             by_question[answer.cell.document, answer.question_id].append(answer.score)
     groups = list(by_question.values())
     scores = [score for group in groups for score in group]
-    low, high = bootstrap_interval(groups)
+    low, high = bootstrap_interval(groups) if groups else (None, None)
     benchmark, model, method, _ = key
     return Row(
         benchmark,
         model,
         method,
-        mean(scores) if scores else 0.0,
+        _mean(scores),
         low,
         high,
         questions=len(groups),
