@@ -13,7 +13,7 @@ from pathlib import Path
 from replay import replay_server
 
 from lift.document import read_document
-from lift.recipe import load_recipe
+from lift.presets import load_recipe
 from lift.synthesis.backends.openai import OpenAIBackend
 from lift.synthesis.prompts import Request
 

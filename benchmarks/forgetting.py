@@ -18,7 +18,8 @@ from example import count_right, encode, lifted_model, recorded_pairs
 
 from lift.model import BaseModel, attach_adapter, load_base_model
 from lift.overlap import token_f1
-from lift.recipe import Recipe, load_recipe
+from lift.presets import load_recipe
+from lift.recipe import Recipe
 from lift.training.encoding import EncodedTask
 from lift.training.schedule import Schedule
 from lift.training.trainer import Trainer

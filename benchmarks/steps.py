@@ -12,7 +12,7 @@ import time
 from example import encode, recorded_pairs
 
 from lift.model import attach_adapter, load_base_model
-from lift.recipe import load_recipe
+from lift.presets import load_recipe
 from lift.training.trainer import Trainer
 
 

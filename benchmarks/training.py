@@ -28,7 +28,7 @@ USUAL_BATCH = 4
 def prepare(arguments: argparse.Namespace) -> Any:
     """The recipe, the base model and the encoded tasks."""
     from lift.model import load_base_model
-    from lift.recipe import load_recipe
+    from lift.presets import load_recipe
 
     knobs = {"rank": arguments.rank, "alpha": 2 * arguments.rank, "trained_share": 1.0}
     recipe = load_recipe("cpu", [*(f"{k}={v}" for k, v in knobs.items()), *arguments.settings])

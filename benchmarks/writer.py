@@ -17,7 +17,7 @@ from typing import Any
 from lift.document import read_document
 from lift.evaluation.scores import wilson_interval
 from lift.generation import write_tasks
-from lift.recipe import load_recipe
+from lift.presets import load_recipe
 
 
 def main() -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from lift.errors import RecipeError
-from lift.recipe import PRESETS, Recipe, load_recipe
+from lift.presets import PRESETS, load_recipe
+from lift.recipe import Recipe
 
 
 def test_the_papers_setting() -> None:

@@ -8,8 +8,8 @@ from lift.adapter import read_manifest
 from lift.document import Document
 from lift.errors import AdapterExistsError, TaskFileError
 from lift.model import load_base_model
+from lift.presets import load_recipe
 from lift.progress import Progress
-from lift.recipe import load_recipe
 from lift.synthesis.checks import is_grounded
 from lift.synthesis.foci import mentions
 from lift.synthesis.parser import Pair

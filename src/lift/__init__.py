@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from lift.generation import task_dataset, write_tasks
     from lift.model import BaseModel, load_base_model
     from lift.pipeline import absorb
+    from lift.presets import load_recipe
     from lift.progress import Progress
-    from lift.recipe import Recipe, load_recipe
+    from lift.recipe import Recipe
     from lift.tasks import Task
     from lift.writer import train_writer
 
@@ -53,7 +54,7 @@ _HOMES = {
     "absorb": "lift.pipeline",
     "load": "lift.chat",
     "load_base_model": "lift.model",
-    "load_recipe": "lift.recipe",
+    "load_recipe": "lift.presets",
     "read_document": "lift.document",
     "task_dataset": "lift.generation",
     "train_writer": "lift.writer",

@@ -1,4 +1,4 @@
-"""What comes with lift: the demo's document, and the embedded model's task writer."""
+"""What comes with lift: the demo's document, the embedded model's name and its task writer."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Final
 
 from lift.errors import DocumentNotFoundError
 
-__all__ = ["EMBEDDED_WRITER", "EXAMPLE_TITLE", "example_folder"]
+__all__ = ["EMBEDDED", "EMBEDDED_WRITER", "EXAMPLE_TITLE", "example_folder"]
+
+# What the base model is called where the user names none.
+EMBEDDED: Final = "embedded"
 
 EXAMPLE_TITLE: Final = "José Luis Picardo"
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from lift.document import Document, read_document
 from lift.errors import LiftWarning, StoreMismatchError
+from lift.presets import load_recipe
 from lift.progress import REPORT_SECONDS, Phase, Progress
-from lift.recipe import Recipe, load_recipe
+from lift.recipe import Recipe
 from lift.synthesis.backends import Backend, default_generator, open_backend
 from lift.synthesis.estimate import Estimate, estimate_cost
 from lift.synthesis.producer import TaskProducer

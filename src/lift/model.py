@@ -17,12 +17,13 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
+from lift.bundled import EMBEDDED
 from lift.chat_format import ChatFormat
 from lift.devices import NF4, choose_device, choose_dtype
 from lift.errors import MissingExtraError, ModelError, RecipeError
 from lift.full_tuning import FullTuning
 from lift.model_files import find_model, first_line, quiet_transformers
-from lift.recipe import EMBEDDED, Recipe
+from lift.recipe import Recipe
 from lift.sharding import is_sharded
 from lift.sharding import shard as divide
 from lift.turns import Turns

@@ -17,8 +17,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 from transformers.utils import logging as transformers_logging
 
+from lift.bundled import EMBEDDED
 from lift.errors import ModelError
-from lift.recipe import EMBEDDED
 
 __all__ = ["cache_folder", "find_model", "first_line", "quiet_transformers"]
 

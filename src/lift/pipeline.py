@@ -20,9 +20,10 @@ from lift.document import Document
 from lift.errors import GenerationError, ModelError
 from lift.generation import generation_counts, load_if_named, name_of, open_inputs, open_store, snapshot
 from lift.model import Adapted, BaseModel, attach_adapter
+from lift.presets import default_recipe, load_recipe
 from lift.processes import Processes
 from lift.progress import Phase, Progress
-from lift.recipe import Recipe, default_recipe, load_recipe
+from lift.recipe import Recipe
 from lift.sharding import is_sharded
 from lift.synthesis.backends import Backend
 from lift.synthesis.producer import TaskProducer

@@ -16,8 +16,9 @@ from lift.document import Document
 from lift.errors import RecipeError, TaskFileError
 from lift.generation import load_if_named
 from lift.model import attach_adapter
+from lift.presets import load_recipe
 from lift.progress import Progress
-from lift.recipe import Recipe, load_recipe
+from lift.recipe import Recipe
 from lift.synthesis.backends.recorded import RecordedBackend
 from lift.synthesis.checks import is_grounded
 from lift.synthesis.foci import find_foci, mentions

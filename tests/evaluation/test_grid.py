@@ -17,7 +17,8 @@ from lift.evaluation.methods import METHODS, Setting, parse_method
 from lift.evaluation.questions import Question
 from lift.evaluation.report import summary_table, write_report
 from lift.evaluation.results import Results, read_answers, read_runs
-from lift.recipe import Recipe, load_recipe
+from lift.presets import load_recipe
+from lift.recipe import Recipe
 from tests.conftest import EXAMPLE
 
 METHODS_HERE = ("base", "icl", "rag", "raw", "temp-lora", "lift", "lift+icl")

@@ -1,7 +1,6 @@
 """A run that waits for a slow generator, and one that has no reason to."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,8 +42,8 @@ class Slow:
 
 
 @pytest.fixture(scope="module")
-def base(tiny_model: Path) -> Iterator[lift.BaseModel]:
-    yield lift.load_base_model(tiny_model, device="cpu", dtype="float32")
+def base(tiny_model: Path) -> lift.BaseModel:
+    return lift.load_base_model(tiny_model, device="cpu", dtype="float32")
 
 
 def run_beside(source: Slow, base: lift.BaseModel) -> TrainingRun:

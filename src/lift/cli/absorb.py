@@ -90,7 +90,7 @@ def absorb(
     if title is not None and len(documents) > 1:
         raise typer.BadParameter("one title does not fit several documents", param_hint="--title")
     from lift.adapter import MANIFEST_FILE, TASKS_FILE, check_output_folder
-    from lift.recipe import default_recipe, load_recipe
+    from lift.presets import default_recipe, load_recipe
 
     generator = generator or default_writer(model)
     # What can be wrong is said before torch is loaded.

@@ -37,7 +37,7 @@ def demo(
 
     from lift.evaluation.scores import keyword_match
     from lift.pipeline import absorb
-    from lift.recipe import load_recipe
+    from lift.presets import load_recipe
 
     with progress_display(quiet=as_json) as show:
         lifted = absorb(

@@ -88,7 +88,7 @@ def evaluate(
     from lift.evaluation.report import summary_table
     from lift.evaluation.results import Results, read_answers, read_runs
     from lift.model import load_base_model
-    from lift.recipe import default_recipe, load_recipe
+    from lift.presets import default_recipe, load_recipe
 
     chosen = load_recipe(recipe or default_recipe(model), settings or [])
     arbiter = Judge(judge, judge_model) if judge else None

@@ -38,7 +38,7 @@ def tasks(
     lift tasks report.pdf --out report.jsonl --generator http://localhost:8001/v1
     """
     from lift.generation import estimate, write_tasks
-    from lift.recipe import load_recipe
+    from lift.presets import load_recipe
 
     # The embedded model's writer does not have ten tasks in it for a segment.
     chosen = load_recipe(recipe or ("paper" if generator else "cpu"), settings or [])

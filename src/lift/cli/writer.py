@@ -44,7 +44,7 @@ def writer(
     """
     from lift.adapter import check_output_folder
     from lift.document import read_document
-    from lift.recipe import load_recipe
+    from lift.presets import load_recipe
 
     check_output_folder(out, overwrite=overwrite)
     chosen = load_recipe(recipe, settings or [])

@@ -21,7 +21,8 @@ from lift.evaluation.methods import Method, MethodSpec, Setting
 from lift.evaluation.questions import Question
 from lift.evaluation.results import Answer, Cell, Results, Run
 from lift.evaluation.speed import measure_answering
-from lift.recipe import Recipe, load_recipe
+from lift.presets import load_recipe
+from lift.recipe import Recipe
 from lift.synthesis.backends import default_generator
 from lift.synthesis.prompts import PROMPT_VERSION
 

@@ -16,7 +16,8 @@ from lift.document import Document, read_document
 from lift.errors import BenchmarkError
 from lift.evaluation.benchmarks.base import Benchmark
 from lift.evaluation.questions import Question, read_question
-from lift.recipe import PRESETS, Recipe
+from lift.presets import PRESETS
+from lift.recipe import Recipe
 from lift.synthesis.backends.recorded import RecordedBackend
 
 if TYPE_CHECKING:

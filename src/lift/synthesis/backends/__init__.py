@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lift.bundled import EMBEDDED_WRITER
+from lift.bundled import EMBEDDED, EMBEDDED_WRITER
 from lift.errors import GeneratorUnavailableError
-from lift.recipe import EMBEDDED
 from lift.synthesis.backends.base import Backend, RequestError
 from lift.synthesis.backends.providers import PROVIDERS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Final
 
+from lift.bundled import EMBEDDED
 from lift.errors import LiftWarning
-from lift.recipe import EMBEDDED
 from lift.synthesis.backends.in_process import InProcessBackend, Job
 from lift.synthesis.usage import Usage
 
