@@ -81,6 +81,14 @@ class Recipe:
     generator_retries: Annotated[
         int, Field(ge=0, description="Further tries of a request that failed for a passing reason.")
     ] = 4
+    generator_seconds: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="The embedded writer writes for about so long in all; what is missing then is quoted from the "
+            "text. Other generators do not look at it.",
+        ),
+    ] = None
     max_failed_share: Annotated[
         float, Field(ge=0, le=1, description="Generation fails once a larger share of the segments has failed.")
     ] = 0.05

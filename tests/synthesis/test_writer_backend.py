@@ -1,5 +1,6 @@
 """The rules by which a writer's pairs are kept, and what it refuses; whole runs are in tests/integration."""
 
+import math
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -85,6 +86,20 @@ def test_every_focus_is_asked_for_once() -> None:
     assert begun.next_foci() == ["5", "6"]
     assert begun.next_foci() == []
     assert draft(missing=0).next_foci() == []
+
+
+def test_against_the_clock_no_more_is_asked_than_fits() -> None:
+    backend = WriterBackend(EMBEDDED_WRITER, "writer")
+    drafts = [draft(foci=[str(number) for number in range(9)]) for _ in range(3)]
+    full = draft(missing=0)
+    assert len(backend._next_foci([*drafts, full], math.inf)) == 15
+    drafts = [draft(foci=[str(number) for number in range(9)]) for _ in range(3)]
+    assert len(backend._next_foci(drafts, 0.0)) == 0
+    assert len(backend._next_foci(drafts, 0.1)) == 6  # it must be found out how long one takes
+    backend._seconds_a_focus = 1.0
+    assert len(backend._next_foci(drafts, 10.0)) == 9
+    assert len(backend._next_foci(drafts, 2.9)) == 0
+    assert [draft.tried for draft in drafts] == [5, 5, 5]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,6 @@
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,8 @@ from lift.model import attach_adapter
 from lift.recipe import Recipe
 from lift.splitting import split_document
 from lift.training.budget import Speed, fit_recipe, measure_speed
+from lift.training.encoding import EncodedTask
+from lift.training.trainer import Trainer
 
 SPEED = Speed(first_visit=0.2, later_visit=0.1)
 RECIPE = Recipe(tasks_per_segment=10, epochs=5)
@@ -54,3 +58,27 @@ def test_the_speed_is_measured(tiny_model: Path, picardo: Document) -> None:
     segments = split_document(picardo, recipe)
     speed = measure_speed(adapted, recipe, base.chat_format(recipe.prompt_template, "T"), segments, base.context_tokens)
     assert 0 < speed.later_visit <= speed.first_visit < 5
+
+
+def test_quotes_are_timed_as_the_sentences_that_they_are(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = lift.load_base_model(tiny_model, device="cpu", dtype="float32")
+    recipe = Recipe(rank=2, tasks_per_step=8)
+    document = Document.from_text(
+        "The old mill stands by the river, " * 8 + "and turns. " + "It turns no more. " * 3, "M"
+    )
+    lengths: list[list[int]] = []
+    step = Trainer.step
+
+    def watched(trainer: Trainer, tasks: Sequence[EncodedTask], **options: Any) -> None:
+        lengths.append([len(task.answer_ids) for task in tasks])
+        step(trainer, tasks, **options)
+
+    monkeypatch.setattr(Trainer, "step", watched)
+    segments = split_document(document, recipe)
+    for quoted in (0.0, 0.5, 1.0):
+        adapted = attach_adapter(base, recipe)
+        measure_speed(adapted, recipe, base.chat_format("{question}", "M"), segments[:1], base.context_tokens, quoted)
+        adapted.unload()
+    plain, half, whole = lengths[0], lengths[4], lengths[8]
+    assert max(plain) < min(whole)
+    assert sorted(half) == sorted(plain[:4] + whole[:4])

@@ -51,8 +51,9 @@ def absorb(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Train for about so long (90s, 5m, 1h): passes and tasks per segment are chosen to fit, never more "
-            "than the recipe's. The model is loaded and a few steps are timed first.",
+            help="Train for about so long (90s, 5m, 1h), the embedded writer's time included: passes and tasks per "
+            "segment are chosen to fit, never more than the recipe's. The model is loaded and a few steps are timed "
+            "first.",
         ),
     ] = None,
     processes: Annotated[
@@ -179,9 +180,11 @@ def _fitted(text: Document, seconds: float, base: BaseModel, generator: str, rec
     from lift.pipeline import fit_to_budget
 
     fitted = fit_to_budget(text, seconds, base=base, generator=generator, recipe=recipe, out=folder)
+    writing = fitted.generator_seconds
     note(
-        f"{seconds:g} s of training: {fitted.epochs} of {recipe.epochs} passes, {fitted.tasks_per_segment} of "
-        f"{recipe.tasks_per_segment} tasks per segment"
+        ("" if writing is None else f"{writing:g} s of writing, ")
+        + f"{seconds - (writing or 0):g} s of training: {fitted.epochs} of {recipe.epochs} passes, "
+        + f"{fitted.tasks_per_segment} of {recipe.tasks_per_segment} tasks per segment"
         + (f", {fitted.quotes_per_segment} of {recipe.quotes_per_segment} quotes" if recipe.quotes_per_segment else "")
     )
     return fitted

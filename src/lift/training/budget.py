@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from lift.chat_format import ChatFormat
 from lift.document import Segment
 from lift.errors import RecipeError
 from lift.recipe import Recipe
+from lift.sentences import find_sentences
 from lift.tasks import Task
 from lift.training.encoding import encode_task
 from lift.training.trainer import Trainer
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FITTED_KNOBS", "Speed", "fit_recipe", "measure_speed"]
 
-# What `fit_recipe` may change.
-FITTED_KNOBS: Final = ("epochs", "tasks_per_segment", "quotes_per_segment")
+# What a budget may change.
+FITTED_KNOBS: Final = ("epochs", "tasks_per_segment", "quotes_per_segment", "generator_seconds")
 
 # Like those of strong generators: about 80 and 100 characters.
 _QUESTION_CHARS: Final = 80
@@ -43,23 +45,29 @@ class Speed:
 
 
 def measure_speed(
-    adapted: Adapted, recipe: Recipe, chat_format: ChatFormat, segments: Sequence[Segment], context_tokens: int
+    adapted: Adapted,
+    recipe: Recipe,
+    chat_format: ChatFormat,
+    segments: Sequence[Segment],
+    context_tokens: int,
+    quoted: float = 0.0,
 ) -> Speed:
     """Train a few steps on stand-ins for tasks, made of the document's own text; the adapter is spoilt by it.
 
     Args:
         adapted: the base model with an adapter for this alone.
+        quoted: the share of the tasks whose answers are whole sentences of the document.
     """
     texts = [segment.text for segment in segments]
+
+    def stand_in(number: int) -> Task:
+        question, source = _stretch(texts, number, _QUESTION_CHARS), texts[(number + 1) % len(texts)]
+        is_quote = math.floor((number + 1) * quoted) > math.floor(number * quoted)
+        sentence = next(sentence for _, sentence in find_sentences(source))
+        return Task(str(number), question, sentence if is_quote else _stretch(texts, number + 1, _ANSWER_CHARS))
+
     batches = [
-        [
-            encode_task(
-                Task(str(n), _stretch(texts, n, _QUESTION_CHARS), _stretch(texts, n + 1, _ANSWER_CHARS)),
-                chat_format,
-                context_tokens,
-            )
-            for n in range(start, start + recipe.tasks_per_step)
-        ]
+        [encode_task(stand_in(n), chat_format, context_tokens) for n in range(start, start + recipe.tasks_per_step)]
         for start in (0, recipe.tasks_per_step)
     ]
     with Trainer(adapted, recipe) as trainer:

@@ -73,12 +73,16 @@ class Backend(ABC):
         host: which machine gets to see the document; None where it stays on this one.
         needs_model: it writes with the base model itself, which `use_model` gives it.
         replays: it answers at once and always the same, so training may wait for all tasks.
+        quotes: most of its answers are the document's own sentences.
+        keeps_time: it keeps to the recipe's `generator_seconds`.
     """
 
     name: str
     host: str | None = None
     needs_model: bool = False
     replays: bool = False
+    quotes: bool = False
+    keeps_time: bool = False
 
     @abstractmethod
     def stream(self, request: Request) -> contextlib.AbstractAsyncContextManager[AsyncIterator[str | Usage]]:

@@ -25,6 +25,7 @@ class QuotesBackend(Backend):
 
     name = "quotes"
     replays = True
+    quotes = True
 
     def __init__(self) -> None:
         self._quoter = Quoter("", ())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -38,6 +40,8 @@ _KNOWN_OF_QUESTION: Final = 0.7
 _KNOWN_OF_ANSWER: Final = 0.85
 _QUESTION_TOKENS: Final = 48
 _ANSWER_TOKENS: Final = 48
+# How many foci a segment are asked for in a run against the clock before it is known how long they take.
+_FIRST_FOCI: Final = 2
 # Prompts decoded together, by the device's type.
 _ROWS: Final = {"cpu": 128}
 _ROWS_ELSEWHERE: Final = 384
@@ -67,11 +71,11 @@ class _Draft:
     asked: set[str] = field(default_factory=set)
     cost: Usage = field(default_factory=Usage)
 
-    def next_foci(self) -> list[str]:
-        """What to ask for now; nothing once all pairs are there or every focus has been asked for."""
+    def next_foci(self, most: int | None = None) -> list[str]:
+        """What to ask for now, at most so many; nothing once all pairs are there or every focus has been asked for."""
         if self.job.stopped or not self.missing:
             return []
-        chosen = self.foci[self.tried : self.tried + self.missing + _SPARE_FOCI]
+        chosen = self.foci[self.tried :][: self.missing + _SPARE_FOCI][:most]
         self.tried += len(chosen)
         return chosen
 
@@ -114,8 +118,12 @@ class WriterBackend(InProcessBackend):
     It asks for one phrase of a segment after the other, until the segment has its number of pairs. The writer makes a
     question of each, then answers it with the segment before its eyes. The pair is kept if the phrase is in the answer
     and not in the question, if all names and numbers and nearly all words are the text's, and if it was not asked
-    before. What is missing then is quoted from the text (`Quoter`): this makes most of the tasks.
+    before. What is missing then is quoted from the text (`Quoter`): this makes most of the tasks. Against the clock
+    (`generator_seconds`) every segment gets its share of the time.
     """
+
+    quotes = True
+    keeps_time = True
 
     def __init__(self, folder: Path, name: str) -> None:
         super().__init__(batch={"cpu": 16}, batch_elsewhere=64)
@@ -127,6 +135,8 @@ class WriterBackend(InProcessBackend):
         self._overlay: Overlay | None = None
         self._quoter = Quoter("", ())
         self._quoted = 0
+        self._seconds_a_segment = math.inf
+        self._seconds_a_focus: float | None = None
         self._dropped: Counter[str] = Counter()
 
     def use_model(self, base: BaseModel) -> None:
@@ -140,6 +150,8 @@ class WriterBackend(InProcessBackend):
 
     def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
         self._quoter = Quoter(document.title, segments)
+        if recipe.generator_seconds is not None:
+            self._seconds_a_segment = recipe.generator_seconds / max(1, len(segments))
         return requests_by_phrase(
             self.name, document, segments, recipe, lambda segment: view(document, segment, recipe.window_chars)
         )
@@ -156,11 +168,14 @@ class WriterBackend(InProcessBackend):
         assert self._overlay
         chat = base.chat_format("{question}", title="")
         drafts = [_draft(job) for job in jobs]
-        while asked := [(draft, focus) for draft in drafts for focus in draft.next_foci()]:
+        ends = time.monotonic() + self._seconds_a_segment * len(jobs)
+        while asked := self._next_foci(drafts, ends - time.monotonic()):
+            begun = time.monotonic()
             # A turn at a time, so that training goes on in between.
             with base.undressed(), self._overlay.worn():
                 questions = self._ask(base, chat, asked)
                 answers = self._answers(base, chat, questions)
+            self._seconds_a_focus = (time.monotonic() - begun) / len(asked)
             for question, answer in zip(questions, answers, strict=True):
                 self._take(question, answer)
         for draft in drafts:
@@ -170,6 +185,17 @@ class WriterBackend(InProcessBackend):
             for pair in quotes:
                 draft.job.hand_over(json.dumps(pair._asdict()))
             draft.job.hand_over(draft.cost)
+
+    def _next_foci(self, drafts: Sequence[_Draft], seconds: float) -> list[tuple[_Draft, str]]:
+        """What to ask for now, no more than can be asked and answered in so many seconds."""
+        open_drafts = [draft for draft in drafts if draft.missing]
+        if seconds == math.inf or not open_drafts:
+            most = None
+        elif self._seconds_a_focus is None:
+            most = _FIRST_FOCI if seconds > 0 else 0
+        else:
+            most = max(0, int(seconds / self._seconds_a_focus / len(open_drafts)))
+        return [(draft, focus) for draft in open_drafts for focus in draft.next_foci(most)]
 
     def _quotes(self, draft: _Draft) -> list[Pair]:
         """What the document itself says, in the place of the pairs that the writer could not bring about."""
