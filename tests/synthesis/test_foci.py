@@ -14,7 +14,7 @@ from lift.synthesis.foci import find_foci, mentions
         ),
         (
             "He built the Parador de Arcos de la Frontera, at the Castle of Santa Catalina.",
-            ["built", "Parador de Arcos", "Frontera", "Castle of Santa Catalina"],
+            ["built", "Parador de Arcos de la Frontera", "Castle of Santa Catalina"],
         ),
         ("Madrid. Madrid's mayor", ["Madrid", "Madrid's mayor"]),
         ("It was so.", []),

@@ -24,12 +24,32 @@ def alone(sentence: str, *names: str) -> list[str]:
         ("They left on 8 July 1962.", ["8 July 1962"]),
         # What ends in -ed or -ly may name something.
         ("His family in Spain was large.", ["family in Spain", "Spain"]),
+        # Times and sizes are nothing to ask about, nor is what is only said of something.
+        ("She came to the mill in Jerez at 4:55 pm.", ["mill in Jerez", "Jerez"]),
+        ("The river was mostly unknown in Spain.", ["Spain"]),
+        # A name goes on over "de la".
+        ("He was born in Jerez de la Frontera.", ["Jerez de la Frontera"]),
         # Commas and other words keep phrases apart.
         ("The mill, which stood in Jerez, was sold.", ["Jerez"]),
     ],
 )  # fmt: skip
 def test_what_stands_alone(sentence: str, phrases: list[str]) -> None:
     assert alone(sentence) == phrases
+
+
+@pytest.mark.parametrize(
+    ("sentence", "phrases"),
+    [
+        ("The way took forty-five minutes, or half an hour.", ["way"]),
+        ("He was 41 years old and a miller.", ["miller"]),
+        ("It was unknown, but the river was beautiful.", ["river"]),
+        # Something is always found where there are words.
+        ("He was 41 years old.", ["41 years old"]),
+        ("It was beautiful.", ["beautiful"]),
+    ],
+)
+def test_measures_and_what_is_said_of_things_come_last(sentence: str, phrases: list[str]) -> None:
+    assert [phrase.text for phrase in find_phrases(sentence)] == phrases
 
 
 def test_a_sentence_begins_with_a_name_only_if_it_is_known() -> None:

@@ -38,11 +38,12 @@ def test_answers_are_the_sentences() -> None:
         ("What is said about Anna Berg?", "The mill was built by Anna Berg in 1912."),
     ]
     # A description that says too little has a name beside it, or the title where the sentence has none.
-    assert [question for question, _ in second] == [
-        "What is said about river for sixty years?",
-        "What is said about The mill and great flood?",
+    assert second == [
+        (
+            "What is said about The mill and great flood?",
+            "It stood by the river for sixty years, until the great flood.",
+        )
     ]
-    assert {answer for _, answer in second} == {"It stood by the river for sixty years, until the great flood."}
     # She was asked for before, and single plain words are left out where there is something better.
     assert [question for question, _ in third] == ["What is said about Jerez?"]
 

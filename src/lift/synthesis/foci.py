@@ -88,7 +88,15 @@ def mentions(text: str, phrase: str) -> bool:
 
 
 def _joins_names(text: str, words: Sequence[re.Match[str]], number: int) -> bool:
-    """Whether the word stands between two capitalised ones."""
-    if number + 1 == len(words) or text[words[number].end() : words[number + 1].start()].strip():
+    """Whether the word, maybe with one more such word, stands between two capitalised ones."""
+    before = number - 2 if number > 1 and words[number - 1][0] in _JOINTS else number - 1
+    after = number + 2 if number + 2 < len(words) and words[number + 1][0] in _JOINTS else number + 1
+    if after == len(words) or text[words[number].end() : words[after].start()].split() != _texts(
+        words, number + 1, after
+    ):
         return False
-    return words[number - 1][0][0].isupper() and words[number + 1][0][0].isupper()
+    return words[before][0][0].isupper() and words[after][0][0].isupper()
+
+
+def _texts(words: Sequence[re.Match[str]], start: int, end: int) -> list[str]:
+    return [word[0] for word in words[start:end]]

@@ -7,7 +7,7 @@ prepositions until it has a name or three words of its own: "walls" becomes "wal
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,8 +29,18 @@ _QUOTATION_MARKS: Final = "\"'“‘«("
 _SEPARATORS: Final = frozenset(
     "several various numerous certain further later earlier two three four five six seven eight nine ten instead "
     "still already even soon yet always sometimes often today whole entire throughout beyond behind despite amid time "
-    "part".split()
+    "part cannot".split()
 )
+# Words that measure: a phrase of nothing else is a time or a size, not a thing.
+_MEASURES: Final = frozenset(
+    "second seconds minute minutes hour hours day days week weeks month months year years decade decades century "
+    "centuries am pm a.m p.m age ago inch inches foot feet mile miles metre metres meter meters kilometre kilometres "
+    "kilometer kilometers km percent cent half one two three four five six seven eight nine ten eleven twelve thirteen "
+    "fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety dozen "
+    "hundred hundreds thousand thousands million millions billion billions number times first third last".split()
+)
+_YEAR: Final = re.compile(r"(?:1\d{3}|20\d{2})s?")
+_BEING: Final = frozenset("be is are was were been being".split())
 # What follows these is a verb.
 _BEFORE_VERBS: Final = frozenset(
     "to can could would will shall should must may might not never i you he she it we they who".split()
@@ -102,7 +112,8 @@ class _Sentence:
         self._text = text
         self._names = names
         self._words = words_of(text)
-        self._pieces = [piece for span in phrase_spans(text, self._words) for piece in self._cut(*span)]
+        pieces = [piece for span in phrase_spans(text, self._words) for piece in self._cut(*span)]
+        self._pieces = [piece for piece in pieces if self._is_thing(*piece)] or pieces
 
     def phrases(self) -> Iterator[Phrase]:
         for number in range(len(self._pieces)):
@@ -131,6 +142,21 @@ class _Sentence:
             first += 1
         if first <= last:
             yield first, last
+
+    def _is_thing(self, first: int, last: int) -> bool:
+        """Whether the range names something, and neither measures nor is only said of something."""
+        if first == last and self._is_predicate(first):
+            return False
+        plain = [word[0] for word in self._words[first : last + 1]]
+        return self._is_named(first, last) or bool(_own_words(plain)) or bool(_YEAR.fullmatch(plain[-1]))
+
+    def _is_predicate(self, number: int) -> bool:
+        """Whether the word is said of something rather than names it: "it is unknown", "they were mostly large"."""
+        word = self._words[number][0]
+        before = [other[0] for other in self._words[max(0, number - 2) : number]]
+        while before and before[-1].endswith("ly"):
+            before.pop()
+        return word[0].islower() and not word.endswith("s") and bool(before) and before[-1] in _BEING
 
     def _grown(self, number: int) -> Phrase:
         """The piece, or what it grows to in the fewest steps, to the right as long as it can.
@@ -171,16 +197,33 @@ class _Sentence:
         words = self._words[self._pieces[left][0] : self._pieces[right][1] + 1]
         text = self._text[words[0].start() : words[-1].end()].removesuffix("'s").removesuffix("’s")
         plain = [word[0] for word in words]
-        dated = not _MONTHS.isdisjoint(plain) and any(word.isdecimal() for word in plain)
-        named = dated or any(map(self._is_name, words))
-        own = [word for word in plain if word.lower() not in STOP_WORDS and not word.isdecimal()]
-        described = len(own) >= _ENOUGH_WORDS and _POSSESSIVES.isdisjoint(plain)
+        named = self._is_named(self._pieces[left][0], self._pieces[right][1])
+        described = len(_own_words(plain)) >= _ENOUGH_WORDS and _POSSESSIVES.isdisjoint(plain)
         return Phrase(text, named, named or described)
+
+    def _is_named(self, first: int, last: int) -> bool:
+        """Whether the range holds a name or a date."""
+        words = self._words[first : last + 1]
+        plain = [word[0] for word in words]
+        dated = not _MONTHS.isdisjoint(plain) and any(word.isdecimal() for word in plain)
+        return dated or any(map(self._is_name, words))
 
     def _is_name(self, word: re.Match[str]) -> bool:
         if word[0] in _MONTHS or _OF_A_COUNTRY.fullmatch(word[0]):
             return False
         return word[0][0].isupper() and (word[0] in self._names or not _begins(self._text, word))
+
+
+def _own_words(words: Sequence[str]) -> list[str]:
+    """Those that say what a thing is: no stop words, numbers or measures; not "old" after a number of years."""
+    small = [word.lower() for word in words]
+    if len(small) > 1 and small[-1] == "old" and small[-2] in _MEASURES:
+        small.pop()
+    return [word for word in small if word not in STOP_WORDS and not _measures(word)]
+
+
+def _measures(word: str) -> bool:
+    return any(map(str.isdecimal, word)) or _MEASURES.issuperset(word.split("-"))
 
 
 def _begins(sentence: str, word: re.Match[str]) -> bool:
