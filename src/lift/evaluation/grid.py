@@ -78,6 +78,7 @@ class Grid:
 
     Raises:
         BenchmarkError: there is no such document.
+        MissingExtraError: a method needs a package that is not installed; said before anything is computed.
     """
 
     def __init__(
@@ -102,6 +103,8 @@ class Grid:
         self._untrained: dict[str, float] = {}
         self._seconds: dict[str, list[float]] = {}
         self._jobs: list[_Job] = []
+        for method in methods:
+            method.check_installed()
         recipe = benchmark.recipe(recipe)
         chosen = (document for document in benchmark.documents() if (title or "").lower() in document.title.lower())
         for document in islice(chosen, limit):

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final
 
-from lift.errors import BenchmarkError
+from lift.errors import BenchmarkError, MissingExtraError
 from lift.evaluation.methods.base import Method, Setting
 
 __all__ = ["METHODS", "Method", "MethodSpec", "Setting", "parse_method"]
@@ -27,8 +28,8 @@ METHODS: Final[Mapping[str, str]] = {
     "lift+icl": "lifting.LiftWithContext",
 }
 _SEEDLESS: Final = frozenset({"base", "icl", "rag", "embed", "llmlingua"})
-# Those that bring a model of their own; the user may name another.
-_HELPED: Final = frozenset({"embed", "llmlingua"})
+# Those that have a model of their own, for which the user may name another, and the package that they need.
+_HELPED: Final = {"embed": "sentence-transformers", "llmlingua": "llmlingua"}
 
 
 class MethodSpec:
@@ -54,6 +55,12 @@ class MethodSpec:
             raise BenchmarkError(f"no method {self.name!r}; there are {', '.join(METHODS)}")
         self.training = self.name.removesuffix("+icl")
         self.trains = self.name not in _SEEDLESS
+
+    def check_installed(self) -> None:
+        """Raises MissingExtraError where the method needs a package that is not there."""
+        package = _HELPED.get(self.name)
+        if package and find_spec(package.replace("-", "_")) is None:
+            raise MissingExtraError(f"the method {self.name}", f"pip install {package}")
 
     def open(self, setting: Setting) -> Method:
         """The method, not yet prepared."""
