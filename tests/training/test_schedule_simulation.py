@@ -63,7 +63,7 @@ def simulate(
 ) -> Simulated:
     """What `TrainingRun` does beside a generator whose task n arrives at `arrives(n)`."""
     schedule = Schedule(epochs=EPOCHS, tasks_per_step=BATCH, seed=0, kept_visits=kept_visits)
-    pace = Pace(now=0.0)
+    pace = Pace()
     clock = waited = 0.0
     arrived = begun = 0
     steps: list[list[int]] = []
@@ -73,7 +73,7 @@ def simulate(
             arrived += 1
         if arrived == TASKS:
             schedule.close()
-        generation_left = pace.seconds_left(arrived, TASKS - arrived, clock)
+        generation_left = pace.seconds_left(arrived, TASKS, clock)
         training_left = schedule.visits_before_the_last(expected) * VISIT
         waits = patient and bool(steps) and arrived < TASKS and may_wait(generation_left, training_left)
         if step := [] if waits else schedule.next_step():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from itertools import islice
@@ -161,6 +162,7 @@ class _Run:
                         await asyncio.sleep(0.05)
                     if self.limit_reached or self.would_overspend(request):
                         return  # what is in flight ends by itself
+                    self.counts.began = self.counts.began or time.monotonic()
                     self.counts.requests += 1
                     self.counts.retries += attempt > 0
                     await self.attempt(request, slot)

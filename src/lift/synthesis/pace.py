@@ -6,30 +6,27 @@ __all__ = ["Pace"]
 
 
 class Pace:
-    """An estimate of the time that is left, for requests of about the same length.
+    """An estimate of the time that is left.
 
-    Requests that run side by side end together, so the rate is read off where the latest one ended: between two such
-    moments a naive rate falls, though nothing slows down.
-
-    Args:
-        now: when the first one was sent, in seconds.
+    The rate is read off where the latest progress was made: where a server answers many requests side by side and each
+    as a whole, a naive rate falls between two rounds of answers, though nothing slows down.
     """
 
-    def __init__(self, now: float) -> None:
-        self._started = self._latest = now
-        self._done = 0
+    def __init__(self) -> None:
+        self._done = 0.0
+        self._latest = 0.0
 
-    def seconds_left(self, done: int, left: int, now: float) -> float | None:
-        """Estimate of the seconds until all are done; 0 where that is overdue, None before one is.
+    def seconds_left(self, done: float, total: float, elapsed: float) -> float | None:
+        """Estimate of the seconds until all is done; 0 where that is overdue, None before anything is.
 
         Args:
-            done: requests that have ended.
-            left: requests that have not.
-            now: the time, on the clock of the first call.
+            done: requests that have ended, and parts of others.
+            total: requests in all.
+            elapsed: seconds since the first one was sent.
         """
         if done > self._done:
-            self._done, self._latest = done, now
+            self._done, self._latest = done, elapsed
         if not self._done:
             return None
-        seconds = (self._latest - self._started) / self._done * left
-        return max(0.0, seconds - (now - self._latest))
+        seconds = self._latest / self._done * (total - self._done)
+        return max(0.0, seconds - (elapsed - self._latest))

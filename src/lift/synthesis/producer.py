@@ -46,7 +46,7 @@ class TaskProducer:
         self._error: BaseException | None = None
         self._stopping = False
         self._started = time.monotonic()
-        self._pace = Pace(self._started)
+        self._pace = Pace()
         self._ended: float | None = None
         self._thread: Thread | None = None
 
@@ -56,17 +56,20 @@ class TaskProducer:
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimate of the time until the last task; None before the first answer has ended.
+        """Estimate of the time until the last task; None before the first one.
 
         Infinite where the backend computes with the model in training: they take turns, and none is written while
         it trains.
         """
-        _, backend, *_ = self._arguments
+        _, backend, recipe, _ = self._arguments
         if backend.needs_model:
             return math.inf
         counts = self.counts
-        ended = counts.answered + counts.failed
-        return self._pace.seconds_left(ended - counts.earlier, counts.segments - ended, time.monotonic())
+        if counts.began is None:
+            return None
+        ended = counts.answered + counts.failed - counts.earlier
+        done = max(ended, counts.kept / recipe.tasks_per_segment)  # answers that are being written count in part
+        return self._pace.seconds_left(done, counts.segments - counts.earlier, time.monotonic() - counts.began)
 
     def start(self) -> None:
         """Begin to ask; a complete store asks nothing."""

@@ -61,6 +61,7 @@ class GenerationCounts:
         dropped: pairs not used, by reason.
         failures: requests that failed, by kind, whether or not a retry helped.
         usage: tokens.
+        began: when the first request was sent (`time.monotonic`); None before that.
     """
 
     segments: int = 0
@@ -74,3 +75,4 @@ class GenerationCounts:
     dropped: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     usage: Usage = field(default_factory=Usage)
+    began: float | None = None
