@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lift.document import Document, Segment
 from lift.errors import MissingExtraError
 from lift.recipe import Recipe
-from lift.sentences import sentence_ends
+from lift.sentences import find_sentences, sentence_ends
 from lift.splitting import split_document
 from tests.conftest import RECORDED
 
@@ -48,6 +48,20 @@ def split(text: str, **knobs: object) -> list[str]:
 def test_sentence_ends(parts: list[str]) -> None:
     joiner = "" if parts[0][-1] in "。！？" else " "
     assert sentences(joiner.join(parts)) == parts
+
+
+def test_sentences_end_with_their_paragraph() -> None:
+    text = "The mill\n\nIt was built\nin 1912. It stands.\n## What became of it\nNothing ...\n\n"
+    found = list(find_sentences(text))
+    assert [sentence for _, sentence in found] == [
+        "The mill",
+        "It was built\nin 1912.",
+        "It stands.",
+        "## What became of it",
+        "Nothing ...",
+    ]
+    assert all(text[start:].lstrip().startswith(sentence) for start, sentence in found)
+    assert list(find_sentences(" ")) == []
 
 
 def test_a_lost_paragraph_break_is_found_and_code_is_left_alone() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 __all__ = ["find_sentences", "sentence_ends"]
@@ -12,6 +13,8 @@ _CLOSERS: Final = r"[\"'”’»›)\]」』】*_]*"
 # Scripts that write no space between sentences, and those whose full stops are not a Latin one.
 _WIDE_END: Final = "。！？｡︒।॥؟۔"
 _END: Final = re.compile(rf"(?:[.!?…]+|[{_WIDE_END}]+){_CLOSERS}")
+_BLANK_LINE: Final = re.compile(r"\n[^\S\n]*\n")
+_HEADING: Final = re.compile(r"^[^\S\n]*#{1,6} .*$", re.MULTILINE)
 _OPENERS: Final = "\"'“‘«‹([「『*_¿¡"
 
 # A name or a number follows these: never the end of a sentence.
@@ -34,11 +37,18 @@ _LIST_NUMBER: Final = re.compile(r"\s*(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})")
 
 
 def find_sentences(text: str) -> Iterator[tuple[int, str]]:
-    """The sentences of `text` without the white space around them, each with the offset at which its span begins."""
-    start = 0
-    for end in sentence_ends(text):
-        yield start, text[start:end].strip()
-        start = end
+    """The sentences of `text` without the white space around them, each with the offset at which its span begins.
+
+    None goes on over a blank line, or into or out of a Markdown heading.
+    """
+    headings = [place for match in _HEADING.finditer(text) for place in match.span()]
+    cuts = sorted({0, len(text), *headings, *(match.end() for match in _BLANK_LINE.finditer(text))})
+    for first, last in pairwise(cuts):
+        start = first
+        for end in sentence_ends(text[first:last]):
+            if sentence := text[start : first + end].strip():
+                yield start, sentence
+            start = first + end
 
 
 def sentence_ends(text: str) -> Iterator[int]:

@@ -48,6 +48,16 @@ def test_answers_are_the_sentences() -> None:
     assert [question for question, _ in third] == ["What is said about Jerez?"]
 
 
+def test_headings_are_not_quoted() -> None:
+    text = f"# How Anna built the mill in Jerez\n{MILL}"
+    assert not [answer for pairs in asked(text) for _, answer in pairs if "How Anna" in answer]
+
+
+def test_lines_that_are_broken_in_the_text_are_whole() -> None:
+    first, *_ = asked(MILL.replace("Anna Berg in", "Anna\nBerg  in"))
+    assert ("What is said about Anna Berg in 1912?", "The mill was built by Anna Berg in 1912.") in first
+
+
 def test_every_sentence_is_asked_for() -> None:
     (pairs,) = asked("Anna Berg met a miller in May. She was said to be remarkable.")
     assert ("What is said about The mill and remarkable?", "She was said to be remarkable.") in pairs
@@ -89,12 +99,12 @@ def test_a_file_of_tasks(tmp_path: Path) -> None:
     document = Document.from_text(f"# Early life of the mill in the south\n\n{MILL}", "The mill")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        counts = write_tasks(document, tmp_path / "tasks.jsonl", generator="quotes", recipe=Recipe(tasks_per_segment=3))
+        counts = write_tasks(document, tmp_path / "tasks.jsonl", generator="quotes", recipe=Recipe(tasks_per_segment=2))
     tasks = [record for _, record in read_jsonl(tmp_path / "tasks.jsonl") if record["record"] == "task"]
     assert counts["complete"]
     assert counts["tasks"] == len(tasks) == counts["kept"]
     assert counts["generator_tokens"]["prompt"] == 0
-    assert max(sum(task["segments"] == [number] for task in tasks) for number in range(counts["segments"])) == 3
+    assert max(sum(task["segments"] == [number] for task in tasks) for number in range(counts["segments"])) == 2
     assert all(task["answer"] in document.text for task in tasks)
 
 

@@ -29,16 +29,29 @@ _QUOTATION_MARKS: Final = "\"'“‘«("
 _SEPARATORS: Final = frozenset(
     "several various numerous certain further later earlier two three four five six seven eight nine ten instead "
     "still already even soon yet always sometimes often today whole entire throughout beyond behind despite amid time "
-    "part cannot".split()
+    "part cannot nearby elsewhere away apart whereas others thing things something anything everything nothing someone "
+    "anyone everyone".split()
+)
+# "it's", "you're", "don't"; not "Anna's".
+_CONTRACTED: Final = re.compile(
+    r"(?i)(?:\w+(?:n['’]t|['’](?:re|ve|ll|d|m))|(?:it|that|what|there|here|who|he|she|let)['’]s)"
+)
+# At the end of a phrase: "runs north of the river", "moved northwards".
+_DIRECTIONS: Final = frozenset(
+    side + ending
+    for side in ("north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest")
+    for ending in ("", "ward", "wards")
 )
 # Words that measure: a phrase of nothing else is a time or a size, not a thing.
 _MEASURES: Final = frozenset(
     "second seconds minute minutes hour hours day days week weeks month months year years decade decades century "
-    "centuries am pm a.m p.m age ago inch inches foot feet mile miles metre metres meter meters kilometre kilometres "
-    "kilometer kilometers km percent cent half one two three four five six seven eight nine ten eleven twelve thirteen "
-    "fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety dozen "
-    "hundred hundreds thousand thousands million millions billion billions number times first third last".split()
+    "centuries am pm a.m p.m age ago inch inches foot feet mile miles metre metres meter meters kilometre "
+    "kilometres kilometer kilometers km km² m² percent cent half one two three four five six seven eight nine ten "
+    "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty "
+    "seventy eighty ninety dozen hundred hundreds thousand thousands million millions billion billions number times "
+    "first third last".split()
 )
+_ROMAN: Final = re.compile(r"[IVXLC]{2,}")
 _YEAR: Final = re.compile(r"(?:1\d{3}|20\d{2})s?")
 _BEING: Final = frozenset("be is are was were been being".split())
 # What follows these is a verb.
@@ -52,7 +65,9 @@ _IRREGULAR: Final = frozenset(
     "became become began begun born bought brought built came caught chose chosen come drawn drew driven drove "
     "fallen fell felt forgot forgotten fought found gave given gone got grew grown heard held hit kept knew known "
     "laid led left lent lost meant met paid put ran risen rose sat saw seen sent set shot showed shown sold "
-    "sought spent spoke spoken stood taken taught told took went won wore worn written wrote".split()
+    "sought spent spoke spoken stood struck taken taught told took went won wore worn written wrote "
+    "become becomes begin begins believe believes bring brings continue continues contain contains include includes "
+    "occur occurs provide provides remain require requires run runs seem seems suggest suggests say says".split()
 )
 # Words that end like these and do name something.
 _NOUNS: Final = frozenset(
@@ -124,7 +139,7 @@ class _Sentence:
         start = first
         for number in range(first, last + 1):
             word = self._words[number][0]
-            if _separates(word):
+            if _separates(word) or (number == last and word in _DIRECTIONS):
                 yield from self._trimmed(start, number - 1)
                 start = number + 1
             elif number > start and self._words[number - 1][0][0].isdecimal() and _begins_name(word):
@@ -140,8 +155,17 @@ class _Sentence:
             last -= 1
         while first <= last and _is_doing(self._words[first][0]):
             first += 1
+        while first < last and self._is_size(last):
+            last -= 1
         if first <= last:
             yield first, last
+
+    def _is_size(self, number: int) -> bool:
+        """Whether the word is a unit, or a number before one: "a long fault of about 160 km"."""
+        word = self._words[number][0]
+        after = self._words[number + 1][0] if number + 1 < len(self._words) else ""
+        counts = word[0].isdecimal() and not _YEAR.fullmatch(word)
+        return word.lower() in _MEASURES or (counts and after.lower() in _MEASURES)
 
     def _is_thing(self, first: int, last: int) -> bool:
         """Whether the range names something, and neither measures nor is only said of something."""
@@ -195,7 +219,8 @@ class _Sentence:
 
     def _phrase(self, left: int, right: int) -> Phrase:
         words = self._words[self._pieces[left][0] : self._pieces[right][1] + 1]
-        text = self._text[words[0].start() : words[-1].end()].removesuffix("'s").removesuffix("’s")
+        text = " ".join(self._text[words[0].start() : words[-1].end()].split())
+        text = text.removesuffix("'s").removesuffix("’s")
         plain = [word[0] for word in words]
         named = self._is_named(self._pieces[left][0], self._pieces[right][1])
         described = len(_own_words(plain)) >= _ENOUGH_WORDS and _POSSESSIVES.isdisjoint(plain)
@@ -211,6 +236,8 @@ class _Sentence:
     def _is_name(self, word: re.Match[str]) -> bool:
         if word[0] in _MONTHS or _OF_A_COUNTRY.fullmatch(word[0]):
             return False
+        if len(word[0]) < _LEAST_OF_A_NAME or _ROMAN.fullmatch(word[0]):
+            return False
         return word[0][0].isupper() and (word[0] in self._names or not _begins(self._text, word))
 
 
@@ -223,7 +250,7 @@ def _own_words(words: Sequence[str]) -> list[str]:
 
 
 def _measures(word: str) -> bool:
-    return any(map(str.isdecimal, word)) or _MEASURES.issuperset(word.split("-"))
+    return len(word) == 1 or any(map(str.isdecimal, word)) or _MEASURES.issuperset(word.split("-"))
 
 
 def _begins(sentence: str, word: re.Match[str]) -> bool:
@@ -232,7 +259,9 @@ def _begins(sentence: str, word: re.Match[str]) -> bool:
 
 
 def _separates(word: str) -> bool:
-    return word.lower() in _SEPARATORS or word in _IRREGULAR or bool(_NAMELESS.fullmatch(word) and word not in _NOUNS)
+    if word.lower() in _SEPARATORS or word in _IRREGULAR or _CONTRACTED.fullmatch(word):
+        return True
+    return bool(_NAMELESS.fullmatch(word)) and word not in _NOUNS
 
 
 def _begins_name(word: str) -> bool:

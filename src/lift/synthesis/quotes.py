@@ -52,7 +52,7 @@ class Quoter:
     def pairs(self, segment: Segment) -> Iterator[Pair]:
         """The pairs about one of the segments, the best first; its sentences take turns."""
         by_sentence = (
-            [Pair(_QUESTION.format(focus=focus), sentence) for focus in self._foci(sentence, start)]
+            [Pair(_QUESTION.format(focus=focus), " ".join(sentence.split())) for focus in self._foci(sentence, start)]
             for start, sentence in _sentences_of(segment)
         )
         for turn in zip_longest(*by_sentence):
@@ -61,24 +61,25 @@ class Quoter:
     def _foci(self, sentence: str, start: int) -> list[str]:
         """What to ask for: what is said here first, and rarely elsewhere; names before descriptions.
 
-        What does not say what it is about is asked for together with the sentence's commonest name, or with the title
-        of the document; a single word only where there is nothing else.
+        What has no name is asked for together with the sentence's commonest name, or with the title of the document;
+        what says too little comes last, a single word of it only where there is nothing else.
         """
         phrases = find_phrases(sentence, self._names)
         count = {phrase: self._sentences[normalised(phrase.text)] for phrase in phrases}
-        named = [phrase for phrase in phrases if phrase.named]
+        named = [phrase for phrase in phrases if phrase.named and not any(map(str.isdecimal, phrase.text))]
         subject = max(named, key=lambda p: (count[p], -len(p.text))).text if named else self._title
         here = [phrase for phrase in phrases if self._first[normalised(phrase.text)] == start]
         part = {phrase: any(phrase.text in other.text for other in phrases if other != phrase) for phrase in here}
         here.sort(key=lambda p: (count[p] > _MOST_SENTENCES, part[p], not p.named, -len(p.text)))
-        alone = [phrase.text for phrase in here if phrase.alone]
-        vague = [phrase.text for phrase in here if not phrase.alone]
-        told = [text for text in vague if " " in text]
-        return alone + [f"{subject} and {text}" for text in told or vague[: not alone]]
+        alone = [phrase for phrase in here if phrase.alone]
+        vague = [phrase for phrase in here if not phrase.alone]
+        told = [phrase for phrase in vague if " " in phrase.text]
+        asked = alone + (told or vague[: not alone])
+        return [phrase.text if phrase.named else f"{subject} and {phrase.text}" for phrase in asked]
 
 
 def _sentences_of(segment: Segment) -> Iterator[tuple[int, str]]:
     """The sentences of a segment that are no headings, each with where it begins in the document."""
     for start, sentence in find_sentences(segment.text):
-        if not is_heading(sentence):
+        if not sentence.startswith("#") and not is_heading(sentence):
             yield segment.start + start, sentence

@@ -63,7 +63,7 @@ def measure_speed(
     def stand_in(number: int) -> Task:
         question, source = _stretch(texts, number, _QUESTION_CHARS), texts[(number + 1) % len(texts)]
         is_quote = math.floor((number + 1) * quoted) > math.floor(number * quoted)
-        sentence = next(sentence for _, sentence in find_sentences(source))
+        sentence = next((sentence for _, sentence in find_sentences(source)), source)
         return Task(str(number), question, sentence if is_quote else _stretch(texts, number + 1, _ANSWER_CHARS))
 
     batches = [
