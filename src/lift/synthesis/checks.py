@@ -31,6 +31,7 @@ _NO_NAMES: Final = frozenset(
     "some than that the their then there they this those through to under until upon was were what when where which "
     "while who whom whose why will with would yes".split()
 )
+_ALPHANUMERIC: Final = re.compile(r"[^\W_]+")
 _LONG_STEM: Final = 5
 # Shares of a pair's words that one sentence has, and of an answer's words that stand in a row there; and how many
 # words the answer has of its own, where none is a number.
@@ -41,7 +42,7 @@ _NEW_WORDS: Final = 2
 
 def normalised(text: str) -> str:
     """Letters and digits in lower case, one space between words: equal for duplicates."""
-    return " ".join("".join(char.lower() if char.isalnum() else " " for char in text).split())
+    return " ".join(_ALPHANUMERIC.findall(text.lower()))
 
 
 def fault_of(pair: Pair, source: str, own: str) -> str | None:

@@ -45,9 +45,9 @@ class Quoter:
         self._first: dict[str, int] = {}
         for segment in segments:
             for start, sentence in _sentences_of(segment):
-                for phrase in find_phrases(sentence, self._names):
-                    self._sentences[normalised(phrase.text)] += 1
-                    self._first.setdefault(normalised(phrase.text), start)
+                for key in (normalised(phrase.text) for phrase in find_phrases(sentence, self._names)):
+                    self._sentences[key] += 1
+                    self._first.setdefault(key, start)
 
     def pairs(self, segment: Segment) -> Iterator[Pair]:
         """The pairs about one of the segments, the best first; its sentences take turns."""
