@@ -28,7 +28,9 @@ def alone(sentence: str, *names: str) -> list[str]:
         ("She came to the mill in Jerez at 4:55 pm.", ["mill in Jerez", "Jerez"]),
         ("The river was mostly unknown in Spain.", ["Spain"]),
         ("Berg told us it's a mill that runs north of a large fault of about 160 km in Spain.", ["Spain"]),
-        ("In Jerez on 26 January 2017 hundreds left.", ["Jerez", "26 January 2017"]),
+        ("In Jerez on 26 January 2017 many left.", ["Jerez", "26 January 2017"]),
+        ("France possesses a Ministry of the Interior.", ["Ministry of the Interior"]),
+        ("They marched on Thursday, 19 January, in Jerez.", ["Jerez"]),
         # A name goes on over "de la".
         ("He was born in Jerez de la Frontera.", ["Jerez de la Frontera"]),
         # Commas and other words keep phrases apart.

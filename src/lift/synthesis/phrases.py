@@ -7,10 +7,27 @@ prepositions until it has a name or three words of its own: "walls" becomes "wal
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from lift.synthesis.english import (
+    BEFORE_VERBS,
+    BEING,
+    CALENDAR,
+    CONNECTORS,
+    DETERMINERS,
+    DIRECTIONS,
+    POSSESSIVES,
+    RELATIVES,
+    begins_name,
+    is_doing,
+    is_measure,
+    is_year,
+    may_name,
+    own_words,
+    separates,
+)
 from lift.synthesis.foci import STOP_WORDS, phrase_spans, words_of
 
 __all__ = ["Phrase", "find_phrases", "is_heading", "names_within"]
@@ -20,67 +37,8 @@ _MOST_WORDS: Final = 10
 _LEAST_CHARS: Final = 3
 _LEAST_OF_A_NAME: Final = 2
 _LEAST_WORDS: Final = 5
-_CONNECTORS: Final = frozenset("of in for on at from with between by into over under against among near and".split())
-_POSSESSIVES: Final = frozenset("his her its their".split())
-_DETERMINERS: Final = _POSSESSIVES | frozenset("the a an this these those such".split())
-_IN_HEADINGS: Final = _CONNECTORS | _DETERMINERS | frozenset("de del la y about after before or to".split())
+_IN_HEADINGS: Final = CONNECTORS | DETERMINERS | frozenset("de del la y about after before or to".split())
 _QUOTATION_MARKS: Final = "\"'“‘«("
-# Counts and adverbs, within which no phrase goes on.
-_SEPARATORS: Final = frozenset(
-    "several various numerous certain further later earlier two three four five six seven eight nine ten instead "
-    "still already even soon yet always sometimes often today whole entire throughout beyond behind despite amid time "
-    "part cannot nearby elsewhere away apart whereas others thing things something anything everything nothing someone "
-    "anyone everyone".split()
-)
-# "it's", "you're", "don't"; not "Anna's".
-_CONTRACTED: Final = re.compile(
-    r"(?i)(?:\w+(?:n['’]t|['’](?:re|ve|ll|d|m))|(?:it|that|what|there|here|who|he|she|let)['’]s)"
-)
-# At the end of a phrase: "runs north of the river", "moved northwards".
-_DIRECTIONS: Final = frozenset(
-    side + ending
-    for side in ("north", "south", "east", "west", "northeast", "northwest", "southeast", "southwest")
-    for ending in ("", "ward", "wards")
-)
-# Words that measure: a phrase of nothing else is a time or a size, not a thing.
-_MEASURES: Final = frozenset(
-    "second seconds minute minutes hour hours day days week weeks month months year years decade decades century "
-    "centuries am pm a.m p.m age ago inch inches foot feet mile miles metre metres meter meters kilometre "
-    "kilometres kilometer kilometers km km² m² percent cent half one two three four five six seven eight nine ten "
-    "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty "
-    "seventy eighty ninety dozen hundred hundreds thousand thousands million millions billion billions number times "
-    "first third last".split()
-)
-_ROMAN: Final = re.compile(r"[IVXLC]{2,}")
-_YEAR: Final = re.compile(r"(?:1\d{3}|20\d{2})s?")
-_BEING: Final = frozenset("be is are was were been being".split())
-# What follows these is a verb.
-_BEFORE_VERBS: Final = frozenset(
-    "to can could would will shall should must may might not never i you he she it we they who".split()
-)
-# Most words that end like this are verbs and adverbs, which name nothing.
-_NAMELESS: Final = re.compile(r"[a-z-]{2,}(?:ed|ly)")
-_DOING: Final = re.compile(r"[a-z]{2,}ing")
-_IRREGULAR: Final = frozenset(
-    "became become began begun born bought brought built came caught chose chosen come drawn drew driven drove "
-    "fallen fell felt forgot forgotten fought found gave given gone got grew grown heard held hit kept knew known "
-    "laid led left lent lost meant met paid put ran risen rose sat saw seen sent set shot showed shown sold "
-    "sought spent spoke spoken stood struck taken taught told took went won wore worn written wrote "
-    "become becomes begin begins believe believes bring brings continue continues contain contains include includes "
-    "occur occurs provide provides remain require requires run runs seem seems suggest suggests say says".split()
-)
-# Words that end like these and do name something.
-_NOUNS: Final = frozenset(
-    "assembly breed creed deed family feed hundred monopoly need reply seed speed supply "
-    "advertising banking beginning bombing building ceiling clothing drawing engineering evening fundraising funding "
-    "hearing killing king lighting manufacturing marketing meeting morning opening painting planning reading "
-    "recording ring ruling setting shooting spring string training wedding wing writing".split()
-)
-# "Japanese woman" names nobody.
-_OF_A_COUNTRY: Final = re.compile(r"[A-Z][a-zé]+(?:ese|ish|ean|ian|ican)s?|French|Dutch|Greeks?|Germans?")
-_MONTHS: Final = frozenset(
-    "January February March April May June July August September October November December".split()
-)
 
 
 @dataclass(frozen=True)
@@ -111,7 +69,7 @@ def find_phrases(sentence: str, names: Container[str] = ()) -> list[Phrase]:
 def is_heading(sentence: str) -> bool:
     """Whether it says nothing: it is short, and no word is a verb, or looks like one, or is a pronoun."""
     words = [word[0].lower() for word in words_of(sentence)]
-    names_only = all(word in _IN_HEADINGS or not (word in STOP_WORDS or _separates(word)) for word in words)
+    names_only = all(word in _IN_HEADINGS or not (word in STOP_WORDS or separates(word)) for word in words)
     return len(words) < _LEAST_WORDS or (len(words) < _MOST_WORDS and names_only)
 
 
@@ -139,40 +97,49 @@ class _Sentence:
         start = first
         for number in range(first, last + 1):
             word = self._words[number][0]
-            if _separates(word) or (number == last and word in _DIRECTIONS):
+            if separates(word) or (number == last and (word in DIRECTIONS or self._has_object(number))):
                 yield from self._trimmed(start, number - 1)
                 start = number + 1
-            elif number > start and self._words[number - 1][0][0].isdecimal() and _begins_name(word):
+            elif number > start and self._words[number - 1][0][0].isdecimal() and begins_name(word):
                 yield from self._trimmed(start, number - 1)  # in 1945 Picardo entered
                 start = number
         yield from self._trimmed(start, last)
 
+    def _has_object(self, number: int) -> bool:
+        """Whether the word is a verb, since an article follows it: "France possesses a system"."""
+        if number + 1 == len(self._words) or not self._words[number][0][0].islower():
+            return False
+        gap = self._text[self._words[number].end() : self._words[number + 1].start()]
+        return not gap.strip(f" {_QUOTATION_MARKS}") and self._words[number + 1][0] in DETERMINERS
+
     def _trimmed(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Without infinitives and participles at the ends, if anything is left."""
-        if first and self._words[first - 1][0].lower() in _BEFORE_VERBS and self._words[first][0][0].islower():
+        """Without verbs, participles and sizes at the ends, if anything is left."""
+        if first > last:
+            return
+        before = self._words[first - 1][0].lower() if first else ""
+        word = self._words[first][0]
+        if word[0].islower() and (before in BEFORE_VERBS or (before in RELATIVES and word.endswith("s"))):
             first += 1
-        while first <= last and _is_doing(self._words[last][0]):
+        while first <= last and is_doing(self._words[last][0]):
             last -= 1
-        while first <= last and _is_doing(self._words[first][0]):
+        while first <= last and is_doing(self._words[first][0]):
             first += 1
-        while first < last and self._is_size(last):
-            last -= 1
+        while last - first > 1 and is_measure(self._words[last][0]) and self._counts(last - 1):
+            last -= 2
         if first <= last:
             yield first, last
 
-    def _is_size(self, number: int) -> bool:
-        """Whether the word is a unit, or a number before one: "a long fault of about 160 km"."""
+    def _counts(self, number: int) -> bool:
+        """Whether the word is a number, and no year: "a long fault of about 160 km"."""
         word = self._words[number][0]
-        after = self._words[number + 1][0] if number + 1 < len(self._words) else ""
-        counts = word[0].isdecimal() and not _YEAR.fullmatch(word)
-        return word.lower() in _MEASURES or (counts and after.lower() in _MEASURES)
+        return is_measure(word) and not is_year(word)
 
     def _is_thing(self, first: int, last: int) -> bool:
         """Whether the range names something, and neither measures nor is only said of something."""
         if first == last and self._is_predicate(first):
             return False
         plain = [word[0] for word in self._words[first : last + 1]]
-        return self._is_named(first, last) or bool(_own_words(plain)) or bool(_YEAR.fullmatch(plain[-1]))
+        return self._is_named(first, last) or bool(own_words(plain)) or is_year(plain[-1])
 
     def _is_predicate(self, number: int) -> bool:
         """Whether the word is said of something rather than names it: "it is unknown", "they were mostly large"."""
@@ -180,7 +147,7 @@ class _Sentence:
         before = [other[0] for other in self._words[max(0, number - 2) : number]]
         while before and before[-1].endswith("ly"):
             before.pop()
-        return word[0].islower() and not word.endswith("s") and bool(before) and before[-1] in _BEING
+        return word[0].islower() and not word.endswith("s") and bool(before) and before[-1] in BEING
 
     def _grown(self, number: int) -> Phrase:
         """The piece, or what it grows to in the fewest steps, to the right as long as it can.
@@ -200,7 +167,23 @@ class _Sentence:
         while not phrase.named and self._goes_on(right):
             right += 1
             phrase = self._phrase(left, right)
+        if phrase.named and left == right:
+            left, right = self._whole_name(number)
+            phrase = self._phrase(left, right)
         return phrase if len(phrase.text.split()) <= _MOST_WORDS else self._phrase(number, number)
+
+    def _whole_name(self, number: int) -> tuple[int, int]:
+        """The pieces of the name that the piece is a word of: "Ministry" of the Interior, of which "Interior"."""
+        if self._is_single_name(number):
+            if self._joint(number) == "of" and self._is_named(*self._pieces[number + 1]):
+                return number, number + 1
+            if number and self._joint(number - 1) == "of" and self._is_single_name(number - 1):
+                return number - 1, number
+        return number, number
+
+    def _is_single_name(self, number: int) -> bool:
+        first, last = self._pieces[number]
+        return first == last and self._is_named(first, last)
 
     def _joint(self, number: int) -> str | None:
         """The preposition that stands, maybe with an article, between the piece and the next one, and nothing else."""
@@ -209,9 +192,9 @@ class _Sentence:
         last, first = self._pieces[number][1], self._pieces[number + 1][0]
         between = [word[0] for word in self._words[last + 1 : first]]
         gap = self._text[self._words[last].end() : self._words[first].start()]
-        if gap.split() != between or not between or not _DETERMINERS.issuperset(between[1:]):
+        if gap.split() != between or not between or not DETERMINERS.issuperset(between[1:]):
             return None
-        return between[0] if between[0] in _CONNECTORS else None
+        return between[0] if between[0] in CONNECTORS else None
 
     def _goes_on(self, number: int) -> bool:
         joint, (first, last) = self._joint(number), self._pieces[number]
@@ -223,50 +206,20 @@ class _Sentence:
         text = text.removesuffix("'s").removesuffix("’s")
         plain = [word[0] for word in words]
         named = self._is_named(self._pieces[left][0], self._pieces[right][1])
-        described = len(_own_words(plain)) >= _ENOUGH_WORDS and _POSSESSIVES.isdisjoint(plain)
+        described = len(own_words(plain)) >= _ENOUGH_WORDS and POSSESSIVES.isdisjoint(plain)
         return Phrase(text, named, named or described)
 
     def _is_named(self, first: int, last: int) -> bool:
-        """Whether the range holds a name or a date."""
+        """Whether the range holds a name, or a date with its year."""
         words = self._words[first : last + 1]
         plain = [word[0] for word in words]
-        dated = not _MONTHS.isdisjoint(plain) and any(word.isdecimal() for word in plain)
+        dated = not CALENDAR.isdisjoint(plain) and any(map(is_year, plain))
         return dated or any(map(self._is_name, words))
 
     def _is_name(self, word: re.Match[str]) -> bool:
-        if word[0] in _MONTHS or _OF_A_COUNTRY.fullmatch(word[0]):
-            return False
-        if len(word[0]) < _LEAST_OF_A_NAME or _ROMAN.fullmatch(word[0]):
-            return False
-        return word[0][0].isupper() and (word[0] in self._names or not _begins(self._text, word))
-
-
-def _own_words(words: Sequence[str]) -> list[str]:
-    """Those that say what a thing is: no stop words, numbers or measures; not "old" after a number of years."""
-    small = [word.lower() for word in words]
-    if len(small) > 1 and small[-1] == "old" and small[-2] in _MEASURES:
-        small.pop()
-    return [word for word in small if word not in STOP_WORDS and not _measures(word)]
-
-
-def _measures(word: str) -> bool:
-    return len(word) == 1 or any(map(str.isdecimal, word)) or _MEASURES.issuperset(word.split("-"))
+        return may_name(word[0]) and (word[0] in self._names or not _begins(self._text, word))
 
 
 def _begins(sentence: str, word: re.Match[str]) -> bool:
     """Whether the word begins the sentence or a quotation, and so has a capital anyway."""
     return word.start() == 0 or sentence[word.start() - 1] in _QUOTATION_MARKS
-
-
-def _separates(word: str) -> bool:
-    if word.lower() in _SEPARATORS or word in _IRREGULAR or _CONTRACTED.fullmatch(word):
-        return True
-    return bool(_NAMELESS.fullmatch(word)) and word not in _NOUNS
-
-
-def _begins_name(word: str) -> bool:
-    return word[0].isupper() and word not in _MONTHS
-
-
-def _is_doing(word: str) -> bool:
-    return bool(_DOING.fullmatch(word)) and word not in _NOUNS
