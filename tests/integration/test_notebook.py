@@ -8,6 +8,16 @@ import pytest
 NOTEBOOK = Path(__file__).parents[2] / "examples" / "quickstart.ipynb"
 
 
+# One answer of so small a model may change with a rounding; of four, two and more stay.
+RIGHT = ("Jerez", "Alvaro Picardo", "1929", "Madrid")
+
+
+def right(answers: str) -> int:
+    """How many of the four answers, a line each, are right."""
+    lines = [line for line in answers.splitlines() if line.startswith("- ")]
+    return sum(wanted in line for wanted, line in zip(RIGHT, lines, strict=True))
+
+
 @pytest.mark.integration
 def test_the_quickstart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
@@ -18,7 +28,8 @@ def test_the_quickstart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
         if cell["cell_type"] == "code":
             exec(compile("".join(cell["source"]), NOTEBOOK.name, "exec"), names)
     shown = capsys.readouterr().out
-    assert "1919" in shown.partition("after:")[2]
-    assert "1919" not in shown.partition("before:")[2].partition("after:")[0]
+    before, after = shown.partition("before:")[2].partition("after:")[::2]
+    assert right(before) <= 1
+    assert right(after) >= 2, after
     assert "steps" in shown
     assert (tmp_path / "adapters" / "picardo" / "lift.json").exists()
