@@ -17,7 +17,7 @@ from lift.adapter import TASKS_FILE, Manifest, check_output_folder, save_adapter
 from lift.atomic import write_atomically
 from lift.chat import LiftedModel
 from lift.document import Document
-from lift.errors import GenerationError, ModelError, RecipeError
+from lift.errors import GenerationError, ModelError
 from lift.generation import generation_counts, load_if_named, name_of, open_inputs, open_store, snapshot
 from lift.model import Adapted, BaseModel, attach_adapter
 from lift.presets import default_recipe, load_recipe
@@ -27,15 +27,13 @@ from lift.recipe import Recipe
 from lift.sharding import is_sharded
 from lift.synthesis.backends import Backend
 from lift.synthesis.producer import TaskProducer
-from lift.training.budget import FITTED_KNOBS, Speed, fit_recipe, measure_speed
+from lift.training.budget import FITTED_KNOBS, Speed, fit_recipe, measure_speed, seconds_to_spare
 from lift.training.checkpoint import CheckpointFolder
 from lift.training.run import TrainingRun
 
 __all__ = ["absorb", "fit_to_budget"]
 
 BUDGET_FILE: Final = "budget.json"
-# Of a budget, where the base model writes the tasks itself before it trains.
-_WRITING_SHARE: Final = 0.4
 CHECKPOINT_FOLDER: Final = "checkpoint"
 # Knobs that may change between a run and the one that goes on with it.
 _NOT_OF_TRAINING: Final = frozenset(
@@ -221,7 +219,8 @@ def fit_to_budget(
 ) -> Recipe:
     """`recipe` with so many passes and tasks per segment that training on `document` ends in about `seconds`.
 
-    The embedded writer's time is part of them; other generators work beside training, as long as they take.
+    What training leaves of them is for the embedded writer; other generators work beside training, as long as they
+    take.
     The choice is kept in `out` while the run goes on: the same call after an interruption gives the same recipe.
     Several processes call it together; the first one's measurement counts.
 
@@ -245,23 +244,14 @@ def fit_to_budget(
     finally:
         adapted.unload()
     speed = Speed(**processes.share(dataclasses.asdict(speed)))  # no two processes measure the same
-    if backend.keeps_time:
-        fitted = _share_out(speed, len(segments), seconds, recipe)
-    else:
-        fitted = fit_recipe(speed, len(segments), seconds, recipe).replace(generator_seconds=None)
+    fitted = fit_recipe(speed, len(segments), seconds, recipe)
+    spare = seconds_to_spare(speed, len(segments), seconds, fitted)
+    fitted = fitted.replace(generator_seconds=spare if backend.keeps_time else None)
     if processes.leads:
         out.mkdir(parents=True, exist_ok=True)
         choice = {name: getattr(fitted, name) for name in FITTED_KNOBS}
         write_atomically(kept, json.dumps({"document": document.sha256, "budget": seconds, **choice}))
     return fitted
-
-
-def _share_out(speed: Speed, n_segments: int, seconds: float, recipe: Recipe) -> Recipe:
-    """The same where writing takes its part of the time; none, where all of it is needed for training."""
-    writing = seconds * _WRITING_SHARE
-    with contextlib.suppress(RecipeError):
-        return fit_recipe(speed, n_segments, seconds - writing, recipe).replace(generator_seconds=writing)
-    return fit_recipe(speed, n_segments, seconds, recipe).replace(generator_seconds=0.0)
 
 
 def _kept_choice(kept: Path, document: Document, seconds: float) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from lift.errors import RecipeError
 from lift.model import attach_adapter
 from lift.recipe import Recipe
 from lift.splitting import split_document
-from lift.training.budget import Speed, fit_recipe, measure_speed
+from lift.training.budget import Speed, fit_recipe, measure_speed, seconds_to_spare
 from lift.training.encoding import EncodedTask
 from lift.training.trainer import Trainer
 
@@ -45,6 +45,12 @@ def test_quotes_go_before_tasks(seconds: float, quotes: int, tasks: int) -> None
     fitted = fit_recipe(SPEED, 100, seconds, RECIPE.replace(quotes_per_segment=4))
     assert (fitted.quotes_per_segment, fitted.tasks_per_segment) == (quotes, tasks)
     assert SPEED.total(100 * (tasks + quotes), fitted.epochs) <= 0.85 * seconds
+
+
+def test_what_training_leaves_is_to_spare() -> None:
+    assert seconds_to_spare(SPEED, 100, 1000, RECIPE) == pytest.approx(850 - 600)
+    fitted = fit_recipe(SPEED, 100, 360, RECIPE)
+    assert 0 <= seconds_to_spare(SPEED, 100, 360, fitted) < 10
 
 
 def test_a_recipe_of_one_pass_keeps_it() -> None:

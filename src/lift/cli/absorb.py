@@ -182,8 +182,8 @@ def _fitted(text: Document, seconds: float, base: BaseModel, generator: str, rec
     fitted = fit_to_budget(text, seconds, base=base, generator=generator, recipe=recipe, out=folder)
     writing = fitted.generator_seconds
     note(
-        ("" if writing is None else f"{writing:g} s of writing, ")
-        + f"{seconds - (writing or 0):g} s of training: {fitted.epochs} of {recipe.epochs} passes, "
+        ("" if writing is None else f"{writing:.0f} s of writing, ")
+        + f"{seconds - (writing or 0):.0f} s of training: {fitted.epochs} of {recipe.epochs} passes, "
         + f"{fitted.tasks_per_segment} of {recipe.tasks_per_segment} tasks per segment"
         + (f", {fitted.quotes_per_segment} of {recipe.quotes_per_segment} quotes" if recipe.quotes_per_segment else "")
     )

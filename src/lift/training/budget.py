@@ -20,7 +20,7 @@ from lift.training.trainer import Trainer
 if TYPE_CHECKING:
     from lift.model import Adapted
 
-__all__ = ["FITTED_KNOBS", "Speed", "fit_recipe", "measure_speed"]
+__all__ = ["FITTED_KNOBS", "Speed", "fit_recipe", "measure_speed", "seconds_to_spare"]
 
 # What a budget may change.
 FITTED_KNOBS: Final = ("epochs", "tasks_per_segment", "quotes_per_segment", "generator_seconds")
@@ -106,6 +106,12 @@ def fit_recipe(speed: Speed, n_segments: int, seconds: float, recipe: Recipe) ->
         f"one task for each of {n_segments} segments takes about {needed:.0f} s of training, more than the budget's "
         f"{seconds:.0f} s; give a larger --budget, or larger segments (--set segment=paragraph)"
     )
+
+
+def seconds_to_spare(speed: Speed, n_segments: int, seconds: float, recipe: Recipe) -> float:
+    """What training by `recipe`, which fits into `seconds`, leaves of them."""
+    tasks = (recipe.tasks_per_segment + recipe.quotes_per_segment) * n_segments
+    return max(0.0, seconds * (1 - _RESERVE) - speed.total(tasks, recipe.epochs))
 
 
 def _stretch(texts: Sequence[str], number: int, characters: int) -> str:
