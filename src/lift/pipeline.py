@@ -238,8 +238,8 @@ def fit_to_budget(
     adapted = attach_adapter(base, recipe)
     try:
         chat_format = base.chat_format(recipe.prompt_template, document.title)
-        quoted = recipe.quotes_per_segment / (recipe.tasks_per_segment + recipe.quotes_per_segment)
-        quoted = 1.0 if backend.quotes else quoted
+        quotes = recipe.expected_tasks(1) if backend.quotes else recipe.quotes_per_segment
+        quoted = quotes / recipe.expected_tasks(1)
         speed = measure_speed(adapted, recipe, chat_format, segments, base.context_tokens, quoted)
     finally:
         adapted.unload()

@@ -15,6 +15,7 @@ __all__ = [
     "CONNECTORS",
     "DETERMINERS",
     "DIRECTIONS",
+    "LEAST_OF_A_NAME",
     "POSSESSIVES",
     "RELATIVES",
     "begins_name",
@@ -87,7 +88,8 @@ CALENDAR: Final = frozenset(
     "January February March April May June July August September October November December Jan Feb Mar Apr Jun Jul Aug "
     "Sep Sept Oct Nov Dec Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 )
-_LEAST_OF_A_NAME: Final = 2
+# Characters.
+LEAST_OF_A_NAME: Final = 2
 
 
 def separates(word: str) -> bool:
@@ -128,4 +130,4 @@ def is_year(word: str) -> bool:
 def may_name(word: str) -> bool:
     """Whether its capital may be a name's: no month or weekday, "Japanese", "XII" or "M"."""
     no_name = word in CALENDAR or _OF_A_COUNTRY.fullmatch(word) or _ROMAN.fullmatch(word)
-    return len(word) >= _LEAST_OF_A_NAME and word[0].isupper() and not no_name
+    return len(word) >= LEAST_OF_A_NAME and word[0].isupper() and not no_name

@@ -91,12 +91,8 @@ def _joins_names(text: str, words: Sequence[re.Match[str]], number: int) -> bool
     """Whether the word, maybe with one more such word, stands between two capitalised ones."""
     before = number - 2 if number > 1 and words[number - 1][0] in _JOINTS else number - 1
     after = number + 2 if number + 2 < len(words) and words[number + 1][0] in _JOINTS else number + 1
-    if after == len(words) or text[words[number].end() : words[after].start()].split() != _texts(
-        words, number + 1, after
-    ):
+    if after == len(words):
         return False
-    return words[before][0][0].isupper() and words[after][0][0].isupper()
-
-
-def _texts(words: Sequence[re.Match[str]], start: int, end: int) -> list[str]:
-    return [word[0] for word in words[start:end]]
+    between = text[words[number].end() : words[after].start()].split()
+    touches = between == [word[0] for word in words[number + 1 : after]]
+    return touches and words[before][0][0].isupper() and words[after][0][0].isupper()

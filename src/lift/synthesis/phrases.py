@@ -18,6 +18,7 @@ from lift.synthesis.english import (
     CONNECTORS,
     DETERMINERS,
     DIRECTIONS,
+    LEAST_OF_A_NAME,
     POSSESSIVES,
     RELATIVES,
     begins_name,
@@ -35,7 +36,6 @@ __all__ = ["Phrase", "find_phrases", "is_heading", "names_within"]
 _ENOUGH_WORDS: Final = 3
 _MOST_WORDS: Final = 10
 _LEAST_CHARS: Final = 3
-_LEAST_OF_A_NAME: Final = 2
 _LEAST_WORDS: Final = 5
 _IN_HEADINGS: Final = CONNECTORS | DETERMINERS | frozenset("de del la y about after before or to".split())
 _QUOTATION_MARKS: Final = "\"'“‘«("
@@ -62,7 +62,7 @@ def find_phrases(sentence: str, names: Container[str] = ()) -> list[Phrase]:
         names: words that are names though a sentence begins with them.
     """
     found = _Sentence(sentence, names).phrases()
-    kept = (phrase for phrase in found if len(phrase.text) >= (_LEAST_OF_A_NAME if phrase.named else _LEAST_CHARS))
+    kept = (phrase for phrase in found if len(phrase.text) >= (LEAST_OF_A_NAME if phrase.named else _LEAST_CHARS))
     return list({phrase.text.lower(): phrase for phrase in kept}.values())
 
 
@@ -167,18 +167,16 @@ class _Sentence:
         while not phrase.named and self._goes_on(right):
             right += 1
             phrase = self._phrase(left, right)
-        if phrase.named and left == right:
-            left, right = self._whole_name(number)
-            phrase = self._phrase(left, right)
+        if left == right and self._is_single_name(number):
+            phrase = self._phrase(*self._whole_name(number))
         return phrase if len(phrase.text.split()) <= _MOST_WORDS else self._phrase(number, number)
 
     def _whole_name(self, number: int) -> tuple[int, int]:
-        """The pieces of the name that the piece is a word of: "Ministry" of the Interior, of which "Interior"."""
-        if self._is_single_name(number):
-            if self._joint(number) == "of" and self._is_named(*self._pieces[number + 1]):
-                return number, number + 1
-            if number and self._joint(number - 1) == "of" and self._is_single_name(number - 1):
-                return number - 1, number
+        """The pieces of the name that the single name is a word of: "Ministry" of the Interior, of which "Interior"."""
+        if self._joint(number) == "of" and self._is_named(*self._pieces[number + 1]):
+            return number, number + 1
+        if number and self._joint(number - 1) == "of" and self._is_single_name(number - 1):
+            return number - 1, number
         return number, number
 
     def _is_single_name(self, number: int) -> bool:

@@ -63,8 +63,9 @@ def measure_speed(
     def stand_in(number: int) -> Task:
         question, source = _stretch(texts, number, _QUESTION_CHARS), texts[(number + 1) % len(texts)]
         is_quote = math.floor((number + 1) * quoted) > math.floor(number * quoted)
-        sentence = next((sentence for _, sentence in find_sentences(source)), source)
-        return Task(str(number), question, sentence if is_quote else _stretch(texts, number + 1, _ANSWER_CHARS))
+        if is_quote:
+            return Task(str(number), question, next((sentence for _, sentence in find_sentences(source)), source))
+        return Task(str(number), question, _stretch(texts, number + 1, _ANSWER_CHARS))
 
     batches = [
         [encode_task(stand_in(n), chat_format, context_tokens) for n in range(start, start + recipe.tasks_per_step)]
@@ -110,8 +111,7 @@ def fit_recipe(speed: Speed, n_segments: int, seconds: float, recipe: Recipe) ->
 
 def seconds_to_spare(speed: Speed, n_segments: int, seconds: float, recipe: Recipe) -> float:
     """What training by `recipe`, which fits into `seconds`, leaves of them."""
-    tasks = (recipe.tasks_per_segment + recipe.quotes_per_segment) * n_segments
-    return max(0.0, seconds * (1 - _RESERVE) - speed.total(tasks, recipe.epochs))
+    return max(0.0, seconds * (1 - _RESERVE) - speed.total(recipe.expected_tasks(n_segments), recipe.epochs))
 
 
 def _stretch(texts: Sequence[str], number: int, characters: int) -> str:

@@ -171,7 +171,7 @@ class WriterBackend(InProcessBackend):
         ends = time.monotonic() + self._seconds_a_segment * len(jobs)
         while asked := self._next_foci(drafts, ends - time.monotonic()):
             begun = time.monotonic()
-            # A turn at a time, so that training goes on in between.
+            # A turn at a time, so that nobody waits long who computes with the model as well.
             with base.undressed(), self._overlay.worn():
                 questions = self._ask(base, chat, asked)
                 answers = self._answers(base, chat, questions)
