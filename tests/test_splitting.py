@@ -50,8 +50,10 @@ def test_sentence_ends(parts: list[str]) -> None:
     assert sentences(joiner.join(parts)) == parts
 
 
-def test_sentences_end_with_their_paragraph() -> None:
-    text = "The mill\n\nIt was built\nin 1912. It stands.\n## What became of it\nNothing ...\n\n"
+def test_sentences_end_with_their_block() -> None:
+    text = (
+        "The mill\n\nIt was built\nin 1912. It stands.\n## What became of it\nNothing ...\n- two stones\n2. A. Berg\n\n"
+    )
     found = list(find_sentences(text))
     assert [sentence for _, sentence in found] == [
         "The mill",
@@ -59,8 +61,10 @@ def test_sentences_end_with_their_paragraph() -> None:
         "It stands.",
         "## What became of it",
         "Nothing ...",
+        "- two stones",
+        "2. A. Berg",
     ]
-    assert all(text[start:].lstrip().startswith(sentence) for start, sentence in found)
+    assert all(text[start:].startswith(sentence) for start, sentence in found)
     assert list(find_sentences(" ")) == []
 
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-__all__ = ["find_sentences", "sentence_ends"]
+from lift.blocks import Span, find_blocks, trimmed
+
+__all__ = ["find_sentences", "sentence_ends", "sentence_spans"]
 
 _CLOSERS: Final = r"[\"'”’»›)\]」』】*_]*"
 # Scripts that write no space between sentences, and those whose full stops are not a Latin one.
 _WIDE_END: Final = "。！？｡︒।॥؟۔"
 _END: Final = re.compile(rf"(?:[.!?…]+|[{_WIDE_END}]+){_CLOSERS}")
-_BLANK_LINE: Final = re.compile(r"\n[^\S\n]*\n")
-_HEADING: Final = re.compile(r"^[^\S\n]*#{1,6} .*$", re.MULTILINE)
 _OPENERS: Final = "\"'“‘«‹([「『*_¿¡"
 
 # A name or a number follows these: never the end of a sentence.
@@ -37,18 +37,20 @@ _LIST_NUMBER: Final = re.compile(r"\s*(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})")
 
 
 def find_sentences(text: str) -> Iterator[tuple[int, str]]:
-    """The sentences of `text` without the white space around them, each with the offset at which its span begins.
+    """The sentences of `text` without the white space around them, each with its offset.
 
-    None goes on over a blank line, or into or out of a Markdown heading.
+    None goes on into another block: a paragraph, a heading, a list item.
     """
-    headings = [place for match in _HEADING.finditer(text) for place in match.span()]
-    cuts = sorted({0, len(text), *headings, *(match.end() for match in _BLANK_LINE.finditer(text))})
-    for first, last in pairwise(cuts):
-        start = first
-        for end in sentence_ends(text[first:last]):
-            if sentence := text[start : first + end].strip():
-                yield start, sentence
-            start = first + end
+    for block in find_blocks(text):
+        for start, end in sentence_spans(text, *block):
+            yield start, text[start:end]
+
+
+def sentence_spans(text: str, start: int, end: int) -> Iterator[Span]:
+    """The sentences of one block of `text`, without the white space around them."""
+    ends = [start, *(start + offset for offset in sentence_ends(text[start:end]))]
+    spans = (trimmed(text, first, last) for first, last in pairwise(ends))
+    return (span for span in spans if span[0] < span[1])
 
 
 def sentence_ends(text: str) -> Iterator[int]:

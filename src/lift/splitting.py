@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from typing import Final
 
+from lift.blocks import Span, find_blocks, is_heading, trimmed
 from lift.document import Document, Segment
 from lift.errors import MissingExtraError, RecipeError
 from lift.recipe import Recipe
-from lift.sentences import sentence_ends
+from lift.sentences import sentence_spans
 
 __all__ = ["split_document"]
 
-Span = tuple[int, int]
-
-_BLANK_LINE: Final = re.compile(r"\n[ \t]*\n\s*")
-# A Markdown heading or list item begins a block of its own, without a blank line before it.
-_BLOCK_START: Final = re.compile(r"\n(?=[ \t]*(?:#{1,6} |[-*+] |\d{1,3}[.)] ))")
-_MARKDOWN_HEADING: Final = re.compile(r"\s*#{1,6} ")
-_SENTENCE_END: Final = (".", "!", "?", ":", ";", ",", "。", "！", "？", "।", "…", '"', "”", "»", ")", "`")
-_HEADING_CHARS: Final = 80
 # Length of a token, for `segment: N`; an estimate, so that splitting needs no model.
 _BYTES_PER_TOKEN: Final = 4
 
@@ -36,7 +27,7 @@ def split_document(document: Document, recipe: Recipe) -> list[Segment]:
         MissingExtraError: spaCy or its pipeline is asked for and not installed.
     """
     text = document.text
-    blocks = list(_blocks(text))
+    blocks = list(find_blocks(text))
     if isinstance(recipe.segment, int):
         sentences = [span for block in _sentences(text, blocks, recipe.splitter) for span in block]
         limit = recipe.segment * _BYTES_PER_TOKEN
@@ -49,40 +40,10 @@ def split_document(document: Document, recipe: Recipe) -> list[Segment]:
             spans = [span for sentences in by_block for span in _group(text, sentences, most)]
         else:
             spans = [span for sentences in by_block for span in sentences]
-    headings = {block for block in blocks if _is_heading(text[slice(*block)])}
+    headings = {block for block in blocks if is_heading(text[slice(*block)])}
     spans = _join_short(spans, headings, recipe.segment_min_chars)
     spans = [piece for span in spans for piece in _cut(text, span, most)]
     return [Segment(index, start, end, text[start:end]) for index, (start, end) in enumerate(spans)]
-
-
-def _trim(text: str, start: int, end: int) -> Span:
-    """The span without white space at either end."""
-    piece = text[start:end]
-    start += len(piece) - len(piece.lstrip())
-    return start, max(start, start + len(piece.strip()))
-
-
-def _blocks(text: str) -> Iterator[Span]:
-    """Paragraphs, headings and list items."""
-    edges = sorted({(m.start(), m.end()) for pattern in (_BLANK_LINE, _BLOCK_START) for m in pattern.finditer(text)})
-    start = 0
-    for gap_start, gap_end in [*edges, (len(text), len(text))]:
-        span = _trim(text, start, gap_start)
-        if span[0] < span[1]:
-            lines = text[slice(*span)]
-            # The heading's own line ends it.
-            if _MARKDOWN_HEADING.match(lines) and "\n" in lines:
-                line_end = span[0] + lines.index("\n")
-                yield _trim(text, span[0], line_end)
-                span = _trim(text, line_end, span[1])
-            yield span
-        start = max(start, gap_end)
-
-
-def _is_heading(block: str) -> bool:
-    if _MARKDOWN_HEADING.match(block):
-        return True
-    return len(block) <= _HEADING_CHARS and "\n" not in block and not block.endswith(_SENTENCE_END)
 
 
 def _sentences(text: str, blocks: Iterable[Span], splitter: str) -> Iterator[list[Span]]:
@@ -91,10 +52,8 @@ def _sentences(text: str, blocks: Iterable[Span], splitter: str) -> Iterator[lis
     if kind == "spacy":
         yield from _spacy_sentences(text, list(blocks), pipeline)
         return
-    for start, end in blocks:
-        ends = [start, *(start + offset for offset in sentence_ends(text[start:end]))]
-        spans = [_trim(text, first, last) for first, last in pairwise(ends)]
-        yield [span for span in spans if span[0] < span[1]]
+    for block in blocks:
+        yield list(sentence_spans(text, *block))
 
 
 def _spacy_sentences(text: str, blocks: list[Span], pipeline: str) -> Iterator[list[Span]]:
@@ -111,7 +70,7 @@ def _spacy_sentences(text: str, blocks: list[Span], pipeline: str) -> Iterator[l
     for (start, _), parsed in zip(blocks, nlp.pipe(text[slice(*block)] for block in blocks), strict=True):
         if not parsed.has_annotation("SENT_START"):
             raise RecipeError(f"spaCy's pipeline {pipeline!r} finds no sentences; give one with a parser or senter")
-        spans = [_trim(text, start + sentence.start_char, start + sentence.end_char) for sentence in parsed.sents]
+        spans = [trimmed(text, start + sentence.start_char, start + sentence.end_char) for sentence in parsed.sents]
         yield [span for span in spans if span[0] < span[1]]
 
 
@@ -158,9 +117,9 @@ def _cut(text: str, span: Span, most: int) -> Iterator[Span]:
         target = start + -(-(end - start) // parts)
         space = max(text.rfind(" ", start, target + 1), text.rfind("\n", start, target + 1))
         cut = space if space > start + most // 4 else target
-        piece = _trim(text, start, cut)
+        piece = trimmed(text, start, cut)
         if piece[0] < piece[1]:
             yield piece
-        start = _trim(text, cut, end)[0]
+        start = trimmed(text, cut, end)[0]
     if start < end:
         yield start, end

@@ -58,6 +58,12 @@ def test_lines_that_are_broken_in_the_text_are_whole() -> None:
     assert ("What is said about Anna Berg in 1912?", "The mill was built by Anna Berg in 1912.") in first
 
 
+def test_list_items_are_sentences_of_their_own() -> None:
+    items = ["Anna Berg kept the mill in Jerez for forty years", "Her brother Olav sold it to the town of Cádiz"]
+    answers = {answer for pairs in asked(f"- {items[0]}\n- {items[1]}\n") for _, answer in pairs}
+    assert answers == set(items)
+
+
 def test_every_sentence_is_asked_for() -> None:
     (pairs,) = asked("Anna Berg met a miller in May. She was said to be remarkable.")
     assert ("What is said about The mill and remarkable?", "She was said to be remarkable.") in pairs

@@ -7,11 +7,13 @@ generator (docs/benchmarks.md).
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
+from lift.blocks import is_markdown_heading
 from lift.document import Segment
 from lift.sentences import find_sentences
 from lift.synthesis.checks import normalised
@@ -22,10 +24,11 @@ __all__ = ["QUOTES_VERSION", "Quoter"]
 
 _QUESTION: Final = "What is said about {focus}?"
 # To be raised with every change of the rules.
-QUOTES_VERSION: Final = "quotes-3"
+QUOTES_VERSION: Final = "quotes-4"
 
 # A phrase in more sentences than this could be answered with any of them.
 _MOST_SENTENCES: Final = 2
+_LIST_MARK: Final = re.compile(r"\A(?:[-*+]|\d{1,3}[.)]) +")
 
 
 class Quoter:
@@ -81,5 +84,5 @@ class Quoter:
 def _sentences_of(segment: Segment) -> Iterator[tuple[int, str]]:
     """The sentences of a segment that are no headings, each with where it begins in the document."""
     for start, sentence in find_sentences(segment.text):
-        if not sentence.startswith("#") and not is_heading(sentence):
-            yield segment.start + start, sentence
+        if not is_markdown_heading(sentence) and not is_heading(sentence):
+            yield segment.start + start, _LIST_MARK.sub("", sentence)

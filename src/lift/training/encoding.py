@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from lift.chat_format import ChatFormat
 from lift.errors import TrainingError
 from lift.tasks import Task
 
-__all__ = ["EncodedTask", "encode_task"]
+__all__ = ["EncodedTask", "TaskEncoder", "encode_task"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,27 @@ def encode_task(task: Task, chat_format: ChatFormat, max_tokens: int) -> Encoded
     if len(encoded) > max_tokens:
         raise TrainingError(f"task {task.id} has {len(encoded)} tokens; the model's context window has {max_tokens}")
     return encoded
+
+
+class TaskEncoder:
+    """Encodes tasks as they arrive, without those that are too long.
+
+    Args:
+        chat_format: the format that is also used for answering.
+        max_tokens: the model's context window.
+
+    Attributes:
+        too_long: tasks that were left out.
+    """
+
+    def __init__(self, chat_format: ChatFormat, max_tokens: int) -> None:
+        self._format = chat_format
+        self._max_tokens = max_tokens
+        self.too_long = 0
+
+    def encode(self, tasks: Iterable[Task]) -> Iterator[EncodedTask]:
+        for task in tasks:
+            try:
+                yield encode_task(task, self._format, self._max_tokens)
+            except TrainingError:
+                self.too_long += 1

@@ -11,8 +11,7 @@ from torch.utils.data import IterableDataset
 from transformers import TrainerCallback
 
 from lift.chat_format import ChatFormat
-from lift.errors import TrainingError
-from lift.training.encoding import EncodedTask, encode_task
+from lift.training.encoding import EncodedTask, TaskEncoder
 from lift.training.shelf import TaskShelf
 from lift.training.source import TaskSource
 
@@ -44,7 +43,6 @@ class TaskDataset(IterableDataset[dict[str, list[int]]]):
         seed: of the order of the further passes.
 
     Attributes:
-        too_long: tasks that were left out.
         stop: ends a `transformers.Trainer` with the last pass.
     """
 
@@ -59,13 +57,16 @@ class TaskDataset(IterableDataset[dict[str, list[int]]]):
         seed: int = 0,
     ) -> None:
         self._source = source
-        self._format = chat_format
+        self._encoder = TaskEncoder(chat_format, max_tokens)
         self._epochs = epochs
-        self._max_tokens = max_tokens
         self._pad_token_id = pad_token_id
         self._random = random.Random(seed)
-        self.too_long = 0
         self.stop = _StopWithTheTasks()
+
+    @property
+    def too_long(self) -> int:
+        """Tasks that were left out."""
+        return self._encoder.too_long
 
     def __iter__(self) -> Iterator[dict[str, list[int]]]:
         """Labels are -100 on the prompt.
@@ -89,11 +90,7 @@ class TaskDataset(IterableDataset[dict[str, list[int]]]):
                 arrived = self._source.take(timeout=_POLL_SECONDS)
             except EOFError:
                 return
-            for task in arrived:
-                try:
-                    yield encode_task(task, self._format, self._max_tokens)
-                except TrainingError:
-                    self.too_long += 1
+            yield from self._encoder.encode(arrived)
 
     def collate(self, examples: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
         """A batch padded on the right."""

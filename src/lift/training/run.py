@@ -8,12 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from lift.chat_format import ChatFormat
-from lift.errors import TrainingError
 from lift.processes import Processes
 from lift.progress import REPORT_SECONDS, Progress
 from lift.recipe import Recipe
 from lift.training.checkpoint import Checkpoint, CheckpointFolder
-from lift.training.encoding import encode_task
+from lift.training.encoding import TaskEncoder
 from lift.training.patience import may_wait
 from lift.training.schedule import Schedule
 from lift.training.shelf import TaskShelf
@@ -62,14 +61,12 @@ class TrainingRun:
         identity: Mapping[str, Any] | None = None,
         processes: Processes | None = None,
     ) -> None:
-        self._format = chat_format
+        self._encoder = TaskEncoder(chat_format, max_tokens)
         self._processes = processes or Processes()
         self._processes.join(adapted.device)
         self._source = SharedSource(source, self._processes)
-        self._max_tokens = max_tokens
         self._trainer = Trainer(adapted, recipe, turns, self._processes)
         self._encoded = TaskShelf()
-        self._too_long = 0
         self._losses: list[float] = []
         self._reported = 0.0
         self._expected_tasks = expected_tasks
@@ -176,7 +173,7 @@ class TrainingRun:
         """For the manifest."""
         return {
             "tasks": len(self._encoded),
-            "tasks too long for the context window": self._too_long,
+            "tasks too long for the context window": self._encoder.too_long,
             "steps": self._trainer.steps,
             "visits": self._schedule.visits,
             "tokens": self._trainer.tokens,
@@ -241,11 +238,8 @@ class TrainingRun:
         """Encode what has arrived; whether anything has."""
         try:
             arrived = self._source.take(timeout)
-            for task in arrived:
-                try:
-                    self._encoded.append(encode_task(task, self._format, self._max_tokens))
-                except TrainingError:
-                    self._too_long += 1
+            for task in self._encoder.encode(arrived):
+                self._encoded.append(task)
             return bool(arrived)
         except EOFError:
             self.all_in = True
