@@ -17,7 +17,7 @@ from lift.splitting import split_document
 from lift.synthesis.backends import default_generator, open_backend
 from lift.synthesis.backends.writer import WriterBackend, _Draft, _Question
 from lift.synthesis.parser import Pair
-from lift.synthesis.writing import view
+from lift.synthesis.writing import foci_of, view
 
 SHOWN = "Title: The mill\nNames: Jerez\n\nText before the segment:\n(none)\n\nSegment:\nAnna Berg built it in 1912."
 
@@ -37,8 +37,8 @@ class Handed:
 
 def draft(foci: list[str] | None = None, missing: int = 2) -> _Draft:
     job: Any = Handed()
-    own = "The mill Anna Berg built it in 1912."
-    return _Draft(job, SHOWN, own, foci or ["1912", "Anna Berg"], missing)
+    sentence = "Anna Berg built it in 1912."
+    return _Draft(job, SHOWN, f"The mill {sentence}", [sentence], foci or ["1912", "Anna Berg"], missing)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,12 @@ def test_answers(answer: str, fault: str | None) -> None:
 def test_a_pair_that_points_at_the_text() -> None:
     pair = Pair("What does the passage say that Anna Berg built?", "Anna Berg built the mill in 1912.")
     assert draft().fault_of_answer(pair, "1912") == "says what the text does not"
+
+
+def test_what_is_asked_for() -> None:
+    text = "Olav, subdivided and affected by 150 years of floods until 1912, was known for a tall tower."
+    foci = foci_of(Segment(0, 0, len(text), text), {"Olav"})
+    assert foci == ["150 years", "Olav", "1912", "tall tower"]
 
 
 def test_every_focus_is_asked_for_once() -> None:

@@ -37,18 +37,21 @@ class Quoter:
     Args:
         title: what it is about.
         segments: all of them, since a phrase that stands everywhere asks for nothing.
+
+    Attributes:
+        names: words that are names though a sentence begins with them.
     """
 
     def __init__(self, title: str, segments: Sequence[Segment]) -> None:
         self._title = title
-        self._names = {
+        self.names = {
             name for segment in segments for _, sentence in _sentences_of(segment) for name in names_within(sentence)
         }
         self._sentences: Counter[str] = Counter()
         self._first: dict[str, int] = {}
         for segment in segments:
             for start, sentence in _sentences_of(segment):
-                for key in (normalised(phrase.text) for phrase in find_phrases(sentence, self._names)):
+                for key in (normalised(phrase.text) for phrase in find_phrases(sentence, self.names)):
                     self._sentences[key] += 1
                     self._first.setdefault(key, start)
 
@@ -67,7 +70,7 @@ class Quoter:
         What has no name is asked for together with the sentence's commonest name, or with the title of the document;
         what says too little comes last, a single word of it only where there is nothing else.
         """
-        phrases = find_phrases(sentence, self._names)
+        phrases = find_phrases(sentence, self.names)
         count = {phrase: self._sentences[normalised(phrase.text)] for phrase in phrases}
         named = [phrase for phrase in phrases if phrase.named and not any(map(str.isdecimal, phrase.text))]
         subject = max(named, key=lambda p: (count[p], -len(p.text))).text if named else self._title

@@ -14,17 +14,24 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Container
 from typing import Final
 
 from lift.document import Document, Segment
+from lift.sentences import find_sentences
+from lift.synthesis.english import is_doing, is_measure
+from lift.synthesis.foci import find_foci
+from lift.synthesis.phrases import find_phrases
 from lift.synthesis.prompts import window_start
 
-__all__ = ["WRITER_VERSION", "answer_prompt", "ask_prompt", "title_in", "view"]
+__all__ = ["WRITER_VERSION", "answer_prompt", "ask_prompt", "foci_of", "title_in", "view"]
 
 _WINDOW_CHARS: Final = 300
 # The names in so many characters before the segment, those that occur often and lately first.
 _NAMES_SPAN: Final = 6000
 _NAMES: Final = 16
+# A count or a date has no more words than this.
+_COUNT_WORDS: Final = 4
 # Capitalised words within a sentence, joined by such words as "de la".
 _CAPITALISED: Final = r"[A-ZÀ-ÖØ-Þ][\w’'-]+"
 _NAME: Final = re.compile(
@@ -59,6 +66,30 @@ def view(document: Document, segment: Segment, window_chars: int = _WINDOW_CHARS
         preceding=document.text[start : segment.start].strip() or "(none)",
         segment=segment.text,
     )
+
+
+def foci_of(segment: Segment, names: Container[str]) -> list[str]:
+    """What the writer is asked for, the best first: names and counts, then what is described at some length.
+
+    Verbs and adjectives by themselves, which stand between stop words as well, are hardly ever what a question asks
+    for, and single plain words say too little.
+
+    Args:
+        names: words that are names though a sentence begins with them.
+    """
+    found: list[str] = []
+    for _, sentence in find_sentences(segment.text):
+        found += [phrase.text for phrase in find_phrases(sentence, names) if phrase.alone or " " in phrase.text]
+        found += filter(_counts, find_foci(sentence))
+    once = {focus.lower(): focus for focus in found}.values()
+    return sorted(once, key=lambda focus: (focus[0].islower(), -len(focus)))
+
+
+def _counts(focus: str) -> bool:
+    """Whether it is a number, with what it counts or measures."""
+    words = focus.split()
+    told = any(is_doing(word) or word.endswith("ed") for word in words)
+    return len(words) <= _COUNT_WORDS and any(map(is_measure, words)) and not told
 
 
 def title_in(shown: str) -> str:

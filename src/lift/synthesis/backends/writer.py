@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -18,12 +18,12 @@ from lift.sentences import find_sentences
 from lift.synthesis.backends.by_phrase import requests_by_phrase
 from lift.synthesis.backends.in_process import InProcessBackend, Job
 from lift.synthesis.checks import fault_of, follows_text, is_grounded, known_share, normalised
-from lift.synthesis.foci import find_foci, mentions
+from lift.synthesis.foci import mentions
 from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import Request
 from lift.synthesis.quotes import QUOTES_VERSION, Quoter
 from lift.synthesis.usage import Usage
-from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, title_in, view
+from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, foci_of, title_in, view
 from lift.tasks import StoreIdentity
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ class _Draft:
         shown: what the writer sees of the document.
         own: the title and the segment: where the names of a question must come from. The other names that it sees
             are for the answers' pronouns; in questions they are mostly wrong.
+        sentences: of the segment.
         foci: what to ask for, the best first.
         missing: pairs wanted still.
         tried: foci asked for so far.
@@ -65,13 +66,14 @@ class _Draft:
     job: Job
     shown: str
     own: str
-    foci: list[str]
+    sentences: Sequence[str]
+    foci: Sequence[str]
     missing: int
     tried: int = 0
     asked: set[str] = field(default_factory=set)
     cost: Usage = field(default_factory=Usage)
 
-    def next_foci(self, most: int | None = None) -> list[str]:
+    def next_foci(self, most: int | None = None) -> Sequence[str]:
         """What to ask for now, at most so many; nothing once all pairs are there or every focus has been asked for."""
         if self.job.stopped or not self.missing:
             return []
@@ -98,9 +100,7 @@ class _Draft:
         grounded = is_grounded(pair, self.shown) and known_share(pair.answer, self.shown) >= _KNOWN_OF_ANSWER
         if not grounded or fault_of(pair, self.shown, self.own):
             return "says what the text does not"
-        (segment,) = self.job.request.segments
-        sentences = [sentence for _, sentence in find_sentences(segment.text)]
-        return None if follows_text(pair, sentences, title_in(self.shown)) else "says what no sentence says"
+        return None if follows_text(pair, self.sentences, title_in(self.shown)) else "says what no sentence says"
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class WriterBackend(InProcessBackend):
     def answer(self, base: BaseModel, jobs: list[Job]) -> None:
         assert self._overlay
         chat = base.chat_format("{question}", title="")
-        drafts = [_draft(job) for job in jobs]
+        drafts = [_draft(job, self._quoter.names) for job in jobs]
         ends = time.monotonic() + self._seconds_a_segment * len(jobs)
         while asked := self._next_foci(drafts, ends - time.monotonic()):
             begun = time.monotonic()
@@ -235,12 +235,12 @@ class WriterBackend(InProcessBackend):
             draft.job.hand_over(json.dumps(pair._asdict()))
 
 
-def _draft(job: Job) -> _Draft:
+def _draft(job: Job, names: Container[str]) -> _Draft:
     (segment,) = job.request.segments
     shown = job.request.user
-    # Numbers and names first: they are what questions are asked about; then long phrases.
-    foci = sorted(find_foci(segment.text), key=lambda focus: (focus[0].islower(), -len(focus)))
-    return _Draft(job, shown, f"{title_in(shown)} {segment.text}", foci, job.request.count)
+    sentences = [sentence for _, sentence in find_sentences(segment.text)]
+    own = f"{title_in(shown)} {segment.text}"
+    return _Draft(job, shown, own, sentences, foci_of(segment, names), job.request.count)
 
 
 def _decode(
