@@ -20,7 +20,7 @@ from lift.recipe import Recipe
 from lift.synthesis.backends import Backend
 from lift.synthesis.producer import TaskProducer
 from lift.synthesis.prompts import Request
-from lift.tasks import TaskStore
+from lift.task_store import TaskStore
 
 
 class Instant(Backend):

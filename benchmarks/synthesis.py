@@ -45,7 +45,7 @@ def lift_client(url: str, folder: Path) -> tuple[float, int]:
     """Seconds to the first task, and the number of tasks."""
     from lift.synthesis.backends.openai import OpenAIBackend
     from lift.synthesis.generator import generate_tasks
-    from lift.tasks import TaskStore
+    from lift.task_store import TaskStore
 
     document, recipe = inputs(folder)
     backend = OpenAIBackend(url)

@@ -18,7 +18,7 @@ from lift.recipe import Recipe
 from lift.synthesis.backends import Backend, default_generator, open_backend
 from lift.synthesis.estimate import Estimate, estimate_cost
 from lift.synthesis.producer import TaskProducer
-from lift.tasks import TaskStore, answered_requests
+from lift.task_store import TaskStore, answered_requests
 
 if TYPE_CHECKING:
     from lift.model import BaseModel

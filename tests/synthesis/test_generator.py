@@ -20,7 +20,8 @@ from lift.synthesis.backends.recorded import RecordedBackend
 from lift.synthesis.generator import generate_tasks
 from lift.synthesis.prompts import Request, build_request
 from lift.synthesis.usage import GenerationCounts
-from lift.tasks import Task, TaskStore
+from lift.task_store import TaskStore
+from lift.tasks import Task
 from tests.conftest import RECORDED
 from tests.replay_server import ReplayServer
 
@@ -413,7 +414,7 @@ from lift.document import Document
 from lift.recipe import Recipe
 from lift.synthesis.backends.openai import OpenAIBackend
 from lift.synthesis.generator import generate_tasks
-from lift.tasks import TaskStore
+from lift.task_store import TaskStore
 
 document = Document.from_text(Path(sys.argv[1]).read_text(), "José Luis Picardo")
 recipe = Recipe(tasks_per_segment=5, generator_concurrency=3)

@@ -18,7 +18,7 @@ from lift.synthesis.backends import open_backend
 from lift.synthesis.backends.openai import OpenAIBackend
 from lift.synthesis.generator import generate_tasks
 from lift.synthesis.usage import GenerationCounts
-from lift.tasks import TaskStore
+from lift.task_store import TaskStore
 from tests.conftest import RECORDED
 from tests.replay_server import ReplayServer
 

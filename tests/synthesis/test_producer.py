@@ -10,7 +10,7 @@ from lift.document import Document
 from lift.recipe import Recipe
 from lift.synthesis.backends import open_backend
 from lift.synthesis.producer import TaskProducer
-from lift.tasks import TaskStore
+from lift.task_store import TaskStore
 from tests.conftest import RECORDED
 from tests.replay_server import ReplayServer
 

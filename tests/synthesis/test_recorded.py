@@ -10,7 +10,7 @@ from lift.recipe import Recipe
 from lift.synthesis.backends import open_backend
 from lift.synthesis.backends.recorded import RecordedBackend
 from lift.synthesis.generator import generate_tasks
-from lift.tasks import TaskStore
+from lift.task_store import TaskStore
 from tests.conftest import RECORDED
 
 RECIPE = Recipe(tasks_per_segment=10)

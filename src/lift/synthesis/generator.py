@@ -22,7 +22,8 @@ from lift.synthesis.plan import count_requests
 from lift.synthesis.prompts import Request
 from lift.synthesis.quotes import Quoter
 from lift.synthesis.usage import GenerationCounts, Usage, estimated_tokens
-from lift.tasks import Task, TaskStore
+from lift.task_store import TaskStore
+from lift.tasks import Task
 
 __all__ = ["generate_tasks"]
 

@@ -17,7 +17,8 @@ from lift.synthesis.backends import Backend
 from lift.synthesis.generator import generate_tasks
 from lift.synthesis.pace import Pace
 from lift.synthesis.usage import GenerationCounts
-from lift.tasks import Task, TaskStore
+from lift.task_store import TaskStore
+from lift.tasks import Task
 
 __all__ = ["TaskProducer"]
 

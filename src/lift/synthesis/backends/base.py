@@ -13,7 +13,7 @@ from lift.splitting import split_document
 from lift.synthesis.plan import plan_requests
 from lift.synthesis.prompts import PROMPT_VERSION, Request
 from lift.synthesis.usage import Usage
-from lift.tasks import StoreIdentity
+from lift.task_store import StoreIdentity
 
 if TYPE_CHECKING:
     from lift.model import BaseModel

@@ -15,7 +15,7 @@ from lift.synthesis.backends.by_phrase import requests_by_phrase
 from lift.synthesis.prompts import Request
 from lift.synthesis.quotes import QUOTES_VERSION, Quoter
 from lift.synthesis.usage import Usage
-from lift.tasks import StoreIdentity
+from lift.task_store import StoreIdentity
 
 __all__ = ["QuotesBackend"]
 

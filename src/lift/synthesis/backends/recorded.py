@@ -18,7 +18,7 @@ from lift.synthesis.backends.base import Backend
 from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import Request, build_request
 from lift.synthesis.usage import Usage
-from lift.tasks import StoreIdentity, text_hash
+from lift.task_store import StoreIdentity, text_hash
 
 __all__ = ["RecordedBackend"]
 

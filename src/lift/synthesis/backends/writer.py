@@ -24,7 +24,7 @@ from lift.synthesis.prompts import Request
 from lift.synthesis.quotes import QUOTES_VERSION, Quoter
 from lift.synthesis.usage import Usage
 from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, foci_of, title_in, view
-from lift.tasks import StoreIdentity
+from lift.task_store import StoreIdentity
 
 if TYPE_CHECKING:
     from lift.chat_format import ChatFormat

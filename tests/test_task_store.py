@@ -8,7 +8,8 @@ import pytest
 from lift.document import Document, Segment
 from lift.errors import StoreLockedError, StoreMismatchError, TaskFileError
 from lift.jsonl import read_jsonl
-from lift.tasks import StoreIdentity, Task, TaskStore
+from lift.task_store import StoreIdentity, TaskStore
+from lift.tasks import Task
 
 DOCUMENT = Document.from_text("One sentence. Another sentence.", "T")
 SEGMENTS = [Segment(0, 0, 13, "One sentence."), Segment(1, 14, 31, "Another sentence.")]
