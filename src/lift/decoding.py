@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from tokenizers.decoders import DecodeStream
-from transformers import GenerationConfig, StoppingCriteria
+from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
 from lift.prefix import shared_prefix
 
@@ -27,6 +27,7 @@ def decode_batch(
     min_new_tokens: int = 0,
     temperature: float = 0.0,
     families: Sequence[int] | None = None,
+    barred: Sequence[torch.Tensor] | None = None,
     on_text: Callable[[int, str], bool] | None = None,
     **options: Any,
 ) -> list[str]:
@@ -39,6 +40,7 @@ def decode_batch(
         max_new_tokens, min_new_tokens: limits of each answer.
         temperature: of sampling; 0 decodes greedily.
         families: a number for each prompt; what all prompts of a number begin with is computed once for them.
+        barred: for each prompt, the tokens that its answer must not have after the first one: [vocabulary], bool.
         on_text: called with the number of a prompt and a new piece of its answer; a false return ends it.
         options: passed on to `generate`.
     """
@@ -58,6 +60,8 @@ def decode_batch(
         pad_token_id=pad,
         **sampling,
     )
+    if barred:
+        options["logits_processor"] = [_Barred(torch.stack(list(barred)).to(network.device), longest)]
     if on_text:
         options["stopping_criteria"] = [_HandOver(tokenizer, len(prompts), frozenset(stop_ids), on_text)]
     with torch.inference_mode():
@@ -101,6 +105,20 @@ def _computed_once(network: Any, ids: torch.Tensor, mask: torch.Tensor, families
     ).past_key_values
     cache.batch_select_indices(torch.tensor([numbers[family] for family in families], device=network.device))
     return cache
+
+
+class _Barred(LogitsProcessor):
+    """Leaves tokens out, by rows."""
+
+    def __init__(self, barred: torch.Tensor, prompt_tokens: int) -> None:
+        self._barred = barred
+        self._prompt_tokens = prompt_tokens
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        if input_ids.shape[1] > self._prompt_tokens:
+            # A model may have more outputs than its tokenizer has tokens.
+            scores[:, : self._barred.shape[1]].masked_fill_(self._barred, -torch.inf)
+        return scores
 
 
 class _HandOver(StoppingCriteria):

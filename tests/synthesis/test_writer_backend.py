@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from lift.bundled import EMBEDDED_WRITER
 from lift.document import Document, Segment
@@ -38,7 +39,9 @@ class Handed:
 def draft(foci: list[str] | None = None, missing: int = 2) -> _Draft:
     job: Any = Handed()
     sentence = "Anna Berg built it in 1912."
-    return _Draft(job, SHOWN, f"The mill {sentence}", [sentence], foci or ["1912", "Anna Berg"], missing)
+    return _Draft(
+        job, SHOWN, f"The mill {sentence}", [sentence], foci or ["1912", "Anna Berg"], missing, torch.zeros(0)
+    )
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,12 @@ from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, fo
 from lift.task_store import StoreIdentity
 
 if TYPE_CHECKING:
+    import torch
+
     from lift.chat_format import ChatFormat
     from lift.model import BaseModel
     from lift.overlay import Overlay
+    from lift.synthesis.naming import NameGuard
 
 __all__ = ["WriterBackend"]
 
@@ -58,6 +61,7 @@ class _Draft:
         sentences: of the segment.
         foci: what to ask for, the best first.
         missing: pairs wanted still.
+        barred: tokens that its questions must not have: names and numbers that `own` does not have.
         tried: foci asked for so far.
         asked: questions so far.
         cost: tokens so far.
@@ -69,6 +73,7 @@ class _Draft:
     sentences: Sequence[str]
     foci: Sequence[str]
     missing: int
+    barred: torch.Tensor
     tried: int = 0
     asked: set[str] = field(default_factory=set)
     cost: Usage = field(default_factory=Usage)
@@ -116,10 +121,10 @@ class WriterBackend(InProcessBackend):
     """Writes tasks with the base model and a writer's adapter (`lift writer`), which it wears for a batch.
 
     It asks for one phrase of a segment after the other, until the segment has its number of pairs. The writer makes a
-    question of each, then answers it with the segment before its eyes. The pair is kept if the phrase is in the answer
-    and not in the question, if all names and numbers and nearly all words are the text's, and if it was not asked
-    before. What is missing then is quoted from the text (`Quoter`): this makes most of the tasks. Against the clock
-    (`generator_seconds`) every segment gets its share of the time.
+    question of each, without names and numbers of elsewhere, then answers it with the segment before its eyes. The
+    pair is kept if the phrase is in the answer and not in the question, if all names and numbers and nearly all words
+    are the text's, and if it was not asked before. What is missing then is quoted from the text (`Quoter`): this makes
+    most of the tasks. Against the clock (`generator_seconds`) every segment gets its share of the time.
     """
 
     quotes = True
@@ -133,6 +138,7 @@ class WriterBackend(InProcessBackend):
         self._folder = folder
         self._manifest = read_manifest(folder)
         self._overlay: Overlay | None = None
+        self._guard: NameGuard | None = None
         self._quoter = Quoter("", ())
         self._quoted = 0
         self._seconds_a_segment = math.inf
@@ -143,9 +149,11 @@ class WriterBackend(InProcessBackend):
         """Raises BaseModelMismatchError where the writer was taught on another model."""
         from lift.adapter import check_base_model
         from lift.overlay import Overlay
+        from lift.synthesis.naming import NameGuard
 
         check_base_model(base, self._manifest)
         self._overlay = Overlay(self._folder, base.network)
+        self._guard = NameGuard(base.tokenizer)
         super().use_model(base)
 
     def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
@@ -166,8 +174,9 @@ class WriterBackend(InProcessBackend):
 
     def answer(self, base: BaseModel, jobs: list[Job]) -> None:
         assert self._overlay
+        assert self._guard
         chat = base.chat_format("{question}", title="")
-        drafts = [_draft(job, self._quoter.names) for job in jobs]
+        drafts = [_draft(job, self._quoter.names, self._guard) for job in jobs]
         ends = time.monotonic() + self._seconds_a_segment * len(jobs)
         while asked := self._next_foci(drafts, ends - time.monotonic()):
             begun = time.monotonic()
@@ -207,7 +216,8 @@ class WriterBackend(InProcessBackend):
     def _ask(self, base: BaseModel, chat: ChatFormat, asked: Sequence[tuple[_Draft, str]]) -> list[_Question]:
         """A question for each focus, without those that are no use."""
         prompts = [chat.prompt_ids(ask_prompt(draft.shown, focus)) for draft, focus in asked]
-        texts = _decode(base, chat, [draft for draft, _ in asked], prompts, _QUESTION_TOKENS)
+        barred = [draft.barred for draft, _ in asked]
+        texts = _decode(base, chat, [draft for draft, _ in asked], prompts, _QUESTION_TOKENS, barred)
         questions = []
         for (draft, focus), text in zip(asked, texts, strict=True):
             fault = draft.fault_of_question(text, focus)
@@ -235,12 +245,12 @@ class WriterBackend(InProcessBackend):
             draft.job.hand_over(json.dumps(pair._asdict()))
 
 
-def _draft(job: Job, names: Container[str]) -> _Draft:
+def _draft(job: Job, names: Container[str], guard: NameGuard) -> _Draft:
     (segment,) = job.request.segments
     shown = job.request.user
     sentences = [sentence for _, sentence in find_sentences(segment.text)]
     own = f"{title_in(shown)} {segment.text}"
-    return _Draft(job, shown, own, sentences, foci_of(segment, names), job.request.count)
+    return _Draft(job, shown, own, sentences, foci_of(segment, names), job.request.count, guard.barred(own))
 
 
 def _decode(
@@ -249,8 +259,13 @@ def _decode(
     drafts: Sequence[_Draft],
     prompts: Sequence[list[int]],
     max_new_tokens: int,
+    barred: Sequence[torch.Tensor] = (),
 ) -> list[str]:
-    """What follows the prompts, one for each of `drafts`; in a batch the view of a segment is computed once."""
+    """What follows the prompts, one for each of `drafts`; in a batch the view of a segment is computed once.
+
+    Args:
+        barred: for each prompt, tokens that are left out; or none at all.
+    """
     from lift.decoding import decode_batch
 
     texts: list[str] = []
@@ -264,6 +279,7 @@ def _decode(
             stop_ids=chat.stop_ids,
             max_new_tokens=_room(base, batch, max_new_tokens),
             families=[id(draft) for draft in owners],
+            barred=barred[start : start + rows],
             on_text=lambda row, text: not base.turns.urgent,
         )
         if base.turns.urgent:
