@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import torch
 
 from lift.bundled import EMBEDDED_WRITER
 from lift.document import Document, Segment
@@ -39,9 +38,7 @@ class Handed:
 def draft(foci: list[str] | None = None, missing: int = 2) -> _Draft:
     job: Any = Handed()
     sentence = "Anna Berg built it in 1912."
-    return _Draft(
-        job, SHOWN, f"The mill {sentence}", [sentence], foci or ["1912", "Anna Berg"], missing, torch.zeros(0)
-    )
+    return _Draft(job, SHOWN, f"The mill {sentence}", [sentence], foci or ["1912", "Anna Berg"], missing)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,6 @@ class _Draft:
         sentences: of the segment.
         foci: what to ask for, the best first.
         missing: pairs wanted still.
-        barred: tokens that its questions must not have: names and numbers that `own` does not have.
         tried: foci asked for so far.
         asked: questions so far.
         cost: tokens so far.
@@ -73,7 +72,6 @@ class _Draft:
     sentences: Sequence[str]
     foci: Sequence[str]
     missing: int
-    barred: torch.Tensor
     tried: int = 0
     asked: set[str] = field(default_factory=set)
     cost: Usage = field(default_factory=Usage)
@@ -174,9 +172,8 @@ class WriterBackend(InProcessBackend):
 
     def answer(self, base: BaseModel, jobs: list[Job]) -> None:
         assert self._overlay
-        assert self._guard
         chat = base.chat_format("{question}", title="")
-        drafts = [_draft(job, self._quoter.names, self._guard) for job in jobs]
+        drafts = [_draft(job, self._quoter.names) for job in jobs]
         ends = time.monotonic() + self._seconds_a_segment * len(jobs)
         while asked := self._next_foci(drafts, ends - time.monotonic()):
             begun = time.monotonic()
@@ -216,7 +213,8 @@ class WriterBackend(InProcessBackend):
     def _ask(self, base: BaseModel, chat: ChatFormat, asked: Sequence[tuple[_Draft, str]]) -> list[_Question]:
         """A question for each focus, without those that are no use."""
         prompts = [chat.prompt_ids(ask_prompt(draft.shown, focus)) for draft, focus in asked]
-        barred = [draft.barred for draft, _ in asked]
+        assert self._guard
+        barred = [self._guard.barred(draft.own) for draft, _ in asked]
         texts = _decode(base, chat, [draft for draft, _ in asked], prompts, _QUESTION_TOKENS, barred)
         questions = []
         for (draft, focus), text in zip(asked, texts, strict=True):
@@ -245,12 +243,12 @@ class WriterBackend(InProcessBackend):
             draft.job.hand_over(json.dumps(pair._asdict()))
 
 
-def _draft(job: Job, names: Container[str], guard: NameGuard) -> _Draft:
+def _draft(job: Job, names: Container[str]) -> _Draft:
     (segment,) = job.request.segments
     shown = job.request.user
     sentences = [sentence for _, sentence in find_sentences(segment.text)]
     own = f"{title_in(shown)} {segment.text}"
-    return _Draft(job, shown, own, sentences, foci_of(segment, names), job.request.count, guard.barred(own))
+    return _Draft(job, shown, own, sentences, foci_of(segment, names), job.request.count)
 
 
 def _decode(
