@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-__all__ = ["Span", "find_blocks", "is_heading", "is_markdown_heading", "trimmed"]
+__all__ = ["Span", "find_blocks", "is_heading", "is_markdown_heading", "trimmed", "without_mark"]
 
 # First and last offset, the last one excluded.
 Span = tuple[int, int]
 
 _BLANK_LINE: Final = re.compile(r"\n[ \t]*\n\s*")
+_LIST_MARK: Final = r"(?:[-*+]|\d{1,3}[.)]) "
 # A Markdown heading or list item begins a block of its own, without a blank line before it.
-_BLOCK_START: Final = re.compile(r"\n(?=[ \t]*(?:#{1,6} |[-*+] |\d{1,3}[.)] ))")
+_BLOCK_START: Final = re.compile(rf"\n(?=[ \t]*(?:#{{1,6}} |{_LIST_MARK}))")
+_MARKED: Final = re.compile(rf"\A{_LIST_MARK} *")
 _MARKDOWN_HEADING: Final = re.compile(r"\s*#{1,6} ")
 _SENTENCE_END: Final = (".", "!", "?", ":", ";", ",", "。", "！", "？", "।", "…", '"', "”", "»", ")", "`")
 _HEADING_CHARS: Final = 80
@@ -46,6 +48,11 @@ def is_heading(block: str) -> bool:
 def is_markdown_heading(block: str) -> bool:
     """Whether a block begins with number signs and a space."""
     return bool(_MARKDOWN_HEADING.match(block))
+
+
+def without_mark(block: str) -> str:
+    """A list item's text; any other block as it is."""
+    return _MARKED.sub("", block)
 
 
 def trimmed(text: str, start: int, end: int) -> Span:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lift.synthesis.phrases import find_phrases, is_heading, names_within
+from lift.synthesis.phrases import find_phrases, names_within, says_nothing
 
 
 def alone(sentence: str, *names: str) -> list[str]:
@@ -75,7 +75,7 @@ def test_a_sentence_begins_with_a_name_only_if_it_is_known() -> None:
     ],
 )
 def test_headings(sentence: str, heading: bool) -> None:
-    assert is_heading(sentence) is heading
+    assert says_nothing(sentence) is heading
 
 
 WORDS = st.sampled_from(

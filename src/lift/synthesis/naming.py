@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -27,8 +28,12 @@ class NameGuard:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self._tokenizer = tokenizer
-        pieces = tokenizer.batch_decode([[token] for token in range(len(tokenizer))])
-        self._names = torch.tensor([_begins_name(piece.lstrip()) for piece in pieces])
+
+    @cached_property
+    def _names(self) -> torch.Tensor:
+        """All tokens that may begin a name or a number; found when first asked for, since there are many."""
+        pieces = self._tokenizer.batch_decode([[token] for token in range(len(self._tokenizer))])
+        return torch.tensor([_begins_name(piece.lstrip()) for piece in pieces])
 
     def barred(self, text: str) -> torch.Tensor:
         """The tokens that name or count something, apart from those in the words of `text`: [vocabulary], bool."""

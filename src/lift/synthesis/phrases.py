@@ -31,7 +31,7 @@ from lift.synthesis.english import (
 )
 from lift.synthesis.foci import STOP_WORDS, phrase_spans, words_of
 
-__all__ = ["Phrase", "find_phrases", "is_heading", "names_within"]
+__all__ = ["Phrase", "find_phrases", "names_within", "says_nothing"]
 
 _ENOUGH_WORDS: Final = 3
 _MOST_WORDS: Final = 10
@@ -66,8 +66,8 @@ def find_phrases(sentence: str, names: Container[str] = ()) -> list[Phrase]:
     return list({phrase.text.lower(): phrase for phrase in kept}.values())
 
 
-def is_heading(sentence: str) -> bool:
-    """Whether it says nothing: it is short, and no word is a verb, or looks like one, or is a pronoun."""
+def says_nothing(sentence: str) -> bool:
+    """Whether it is a heading, by its words: it is short, and no word is a verb, or looks like one, or is a pronoun."""
     words = [word[0].lower() for word in words_of(sentence)]
     names_only = all(word in _IN_HEADINGS or not (word in STOP_WORDS or separates(word)) for word in words)
     return len(words) < _LEAST_WORDS or (len(words) < _MOST_WORDS and names_only)

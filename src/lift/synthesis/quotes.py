@@ -7,18 +7,17 @@ generator (docs/benchmarks.md).
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from lift.blocks import is_markdown_heading
+from lift.blocks import is_markdown_heading, without_mark
 from lift.document import Segment
 from lift.sentences import find_sentences
 from lift.synthesis.checks import normalised
 from lift.synthesis.parser import Pair
-from lift.synthesis.phrases import find_phrases, is_heading, names_within
+from lift.synthesis.phrases import find_phrases, names_within, says_nothing
 
 __all__ = ["QUOTES_VERSION", "Quoter"]
 
@@ -28,7 +27,6 @@ QUOTES_VERSION: Final = "quotes-4"
 
 # A phrase in more sentences than this could be answered with any of them.
 _MOST_SENTENCES: Final = 2
-_LIST_MARK: Final = re.compile(r"\A(?:[-*+]|\d{1,3}[.)]) +")
 
 
 class Quoter:
@@ -87,5 +85,5 @@ class Quoter:
 def _sentences_of(segment: Segment) -> Iterator[tuple[int, str]]:
     """The sentences of a segment that are no headings, each with where it begins in the document."""
     for start, sentence in find_sentences(segment.text):
-        if not is_markdown_heading(sentence) and not is_heading(sentence):
-            yield segment.start + start, _LIST_MARK.sub("", sentence)
+        if not is_markdown_heading(sentence) and not says_nothing(sentence):
+            yield segment.start + start, without_mark(sentence)

@@ -14,11 +14,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Final
 
 from lift.document import Document, Segment
-from lift.sentences import find_sentences
 from lift.synthesis.english import is_doing, is_measure
 from lift.synthesis.foci import find_foci
 from lift.synthesis.phrases import find_phrases
@@ -68,17 +67,18 @@ def view(document: Document, segment: Segment, window_chars: int = _WINDOW_CHARS
     )
 
 
-def foci_of(segment: Segment, names: Container[str]) -> list[str]:
+def foci_of(sentences: Iterable[str], names: Container[str]) -> list[str]:
     """What the writer is asked for, the best first: names and counts, then what is described at some length.
 
     Verbs and adjectives by themselves, which stand between stop words as well, are hardly ever what a question asks
     for, and single plain words say too little.
 
     Args:
+        sentences: of a segment.
         names: words that are names though a sentence begins with them.
     """
     found: list[str] = []
-    for _, sentence in find_sentences(segment.text):
+    for sentence in sentences:
         found += [phrase.text for phrase in find_phrases(sentence, names) if phrase.alone or " " in phrase.text]
         found += filter(_counts, find_foci(sentence))
     once = {focus.lower(): focus for focus in found}.values()

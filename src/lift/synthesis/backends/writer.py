@@ -212,10 +212,11 @@ class WriterBackend(InProcessBackend):
 
     def _ask(self, base: BaseModel, chat: ChatFormat, asked: Sequence[tuple[_Draft, str]]) -> list[_Question]:
         """A question for each focus, without those that are no use."""
-        prompts = [chat.prompt_ids(ask_prompt(draft.shown, focus)) for draft, focus in asked]
         assert self._guard
-        barred = [self._guard.barred(draft.own) for draft, _ in asked]
-        texts = _decode(base, chat, [draft for draft, _ in asked], prompts, _QUESTION_TOKENS, barred)
+        drafts = [draft for draft, _ in asked]
+        prompts = [chat.prompt_ids(ask_prompt(draft.shown, focus)) for draft, focus in asked]
+        barred = {own: self._guard.barred(own) for own in {draft.own for draft in drafts}}
+        texts = _decode(base, chat, drafts, prompts, _QUESTION_TOKENS, [barred[draft.own] for draft in drafts])
         questions = []
         for (draft, focus), text in zip(asked, texts, strict=True):
             fault = draft.fault_of_question(text, focus)
@@ -248,7 +249,7 @@ def _draft(job: Job, names: Container[str]) -> _Draft:
     shown = job.request.user
     sentences = [sentence for _, sentence in find_sentences(segment.text)]
     own = f"{title_in(shown)} {segment.text}"
-    return _Draft(job, shown, own, sentences, foci_of(segment, names), job.request.count)
+    return _Draft(job, shown, own, sentences, foci_of(sentences, names), job.request.count)
 
 
 def _decode(
