@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from lift.decoding import decode_batch
+from lift.decoding import CommonStarts, decode_batch
 
 WORDS = "the river begins as rain and where many small ways meet a brook is made of them".split()
+FIRST, SECOND = " ".join(WORDS[:9]), " ".join(WORDS[9:])
+ENDS = (" Who?", " What is the name of it?", " When")
 
 
 @pytest.fixture(scope="module")
@@ -22,34 +24,57 @@ def prompts(base: Any, *texts: str) -> list[list[int]]:
 
 
 def decode(base: Any, rows: list[list[int]], **options: Any) -> list[str]:
-    return decode_batch(base.network, base.tokenizer, rows, stop_ids=[2], max_new_tokens=6, **options)
+    limits = {"stop_ids": [2], "max_new_tokens": 6, **options}
+    return decode_batch(base.network, base.tokenizer, rows, **limits)
 
 
-@pytest.mark.parametrize(
-    "families",
-    [None, [0, 0, 0, 1, 1], [0, 1, 2, 3, 4], [7, 7, 7, 7, 7]],
-    ids=["plain", "two", "alone", "one"],
-)
-def test_as_each_prompt_alone(tiny: Any, families: list[int] | None) -> None:
-    first, second = " ".join(WORDS[:9]), " ".join(WORDS[9:])
-    ends = (" Who?", " What is the name of it?", " When")
-    rows = prompts(tiny, *(first + end for end in ends), *(second + end for end in ends[:2]))
-    assert decode(tiny, rows, families=families) == [decode(tiny, [row])[0] for row in rows]
+def begun(base: Any, *starts: str) -> tuple[CommonStarts, list[list[int]]]:
+    """The starts, and three prompts for each of them, in turn."""
+    rows = prompts(base, *(start + end for end in ENDS for start in starts))
+    return CommonStarts(base.network, base.tokenizer, prompts(base, *starts)), rows
 
 
-def test_equal_prompts_keep_their_last_token(tiny: Any) -> None:
-    rows = prompts(tiny, "the river begins", "the river begins")
-    assert decode(tiny, rows, families=[0, 0]) == decode(tiny, rows)
+@pytest.mark.parametrize("starts", [[], [FIRST], [FIRST, SECOND, "the"]], ids=["none", "one", "three"])
+def test_as_each_prompt_alone(tiny: Any, starts: list[str]) -> None:
+    common, rows = begun(tiny, *starts) if starts else (None, prompts(tiny, FIRST, SECOND, "the"))
+    numbers = [row % len(starts) for row in range(len(rows))] if starts else []
+    assert decode(tiny, rows, starts=common, begun=numbers) == [decode(tiny, [row])[0] for row in rows]
+
+
+def test_starts_serve_several_batches(tiny: Any) -> None:
+    common, rows = begun(tiny, FIRST, SECOND)
+    once = decode(tiny, rows, starts=common, begun=[0, 1] * 3)
+    assert decode(tiny, rows[1:2] * 2, starts=common, begun=[1, 1]) == once[1:2] * 2
+    assert decode(tiny, rows, starts=common, begun=[0, 1] * 3) == once
+
+
+def test_answers_at_their_end_leave_the_batch(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that end early are not computed along; the others do not notice."""
+    common, rows = begun(tiny, FIRST, SECOND)
+    vocabulary = len(tiny.tokenizer)
+    whole = decode(tiny, rows, max_new_tokens=30, stop_ids=[vocabulary])
+    ids = [tiny.tokenizer(text)["input_ids"] for text in whole]
+    stop = next(token for token in ids[0][:8] if any(token not in other[:20] for other in ids))
+    expected = [decode(tiny, [row], max_new_tokens=30, stop_ids=[stop])[0] for row in rows]
+    sizes = []
+    generate = tiny.network.generate
+    monkeypatch.setattr(
+        tiny.network, "generate", lambda **options: sizes.append(len(options["input_ids"])) or generate(**options)
+    )
+    assert decode(tiny, rows, max_new_tokens=30, stop_ids=[stop], starts=common, begun=[0, 1] * 3) == expected
+    assert sizes[0] == len(rows)
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] < sizes[0]
 
 
 def test_pieces_go_to_their_rows_and_a_false_ends_a_row(tiny: Any) -> None:
-    rows = prompts(tiny, "the river", "a brook is made")
-    seen: list[list[str]] = [[], []]
+    common, rows = begun(tiny, FIRST)
+    seen: list[list[str]] = [[], [], []]
 
     def on_text(row: int, text: str) -> bool:
         seen[row].append(text)
-        return row == 1
+        return row > 0
 
-    texts = decode(tiny, rows, families=[0, 1], on_text=on_text)
+    texts = decode(tiny, rows, max_new_tokens=20, starts=common, begun=[0, 0, 0], on_text=on_text)
     assert len(seen[0]) == 1
-    assert "".join(seen[1]).strip() == texts[1]
+    assert ["".join(pieces).strip() for pieces in seen[1:]] == texts[1:]

@@ -20,6 +20,13 @@ def base(tiny_model: Path) -> Any:
     return load_base_model(tiny_model, dtype="float32")
 
 
+@pytest.fixture(params=["folded", "hooks"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small models on the CPU are folded; hooks are for others."""
+    if request.param == "hooks":
+        monkeypatch.setattr("lift.overlay.MOST_BYTES", 0)
+
+
 @pytest.fixture
 def folder(base: Any, tmp_path: Path) -> Path:
     """An adapter with random weights."""

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.functional import linear
 
 from lift.errors import AdapterError
+from lift.training.folding import MOST_BYTES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -30,7 +31,8 @@ class Overlay:
     """Plain LoRA weights by the modules that they belong to.
 
     peft could hold a second adapter beside the one in training, but it would change which weights get gradients,
-    stay in the modules that it wraps, and go only together with the other. A hook a layer does not.
+    stay in the modules that it wraps, and go only together with the other. Here the layers of a small model on the CPU
+    compute with other weights meanwhile, to which the adapter is added as in training (`FoldedLora`); others get hooks.
 
     Args:
         folder: a PEFT folder with a LoRA adapter (no DoRA, no bias).
@@ -64,14 +66,31 @@ class Overlay:
                 raise AdapterError(f"{folder} is an adapter for another model: no layer {name} of its shape")
             down, up = (factor.to(network.device, network.dtype) for factor in (down, up))
             self._factors.append((layer, down, up))
+        plain = network.device.type == "cpu" and all(type(layer) is nn.Linear for layer, _, _ in self._factors)
+        self._folds = plain and sum(layer.weight.nbytes for layer, _, _ in self._factors) <= MOST_BYTES
+        self._folded: list[nn.Parameter] = []
 
     @contextmanager
     def worn(self) -> Iterator[None]:
-        """Within, the layers compute with the adapter's update; it is not trained."""
+        """Within, the layers compute with the adapter's update; it is not trained.
+
+        When first worn, the layers must have their own weights: no others are trained at their place.
+        """
         with ExitStack() as stack:
-            for layer, down, up in self._factors:
-                stack.callback(layer.register_forward_hook(_update(down, up)).remove)
+            if self._folds:
+                self._folded = self._folded or [_sum(layer.weight, down, up) for layer, down, up in self._factors]
+                for (layer, _, _), weight in zip(self._factors, self._folded, strict=True):
+                    stack.callback(setattr, layer, "weight", layer.weight)
+                    layer.weight = weight
+            else:
+                for layer, down, up in self._factors:
+                    stack.callback(layer.register_forward_hook(_update(down, up)).remove)
             yield
+
+
+def _sum(weight: torch.Tensor, down: torch.Tensor, up: torch.Tensor) -> nn.Parameter:
+    with torch.no_grad():
+        return nn.Parameter(torch.addmm(weight, up, down), requires_grad=False)
 
 
 def _update(down: torch.Tensor, up: torch.Tensor) -> Any:

@@ -1,0 +1,92 @@
+"""What a task writer has about a segment so far, and which of its questions and answers are no use."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from lift.sentences import find_sentences
+from lift.synthesis.backends.in_process import Job
+from lift.synthesis.checks import fault_of, follows_text, is_grounded, known_share, normalised
+from lift.synthesis.foci import mentions
+from lift.synthesis.parser import Pair
+from lift.synthesis.usage import Usage
+from lift.synthesis.writing import foci_of, title_in
+
+__all__ = ["Draft"]
+
+# More foci than pairs are wanted at first, since the checks refuse some pairs.
+_SPARE_FOCI: Final = 3
+# Shares of their words that questions and answers must have from the text.
+_KNOWN_OF_QUESTION: Final = 0.7
+_KNOWN_OF_ANSWER: Final = 0.85
+
+
+@dataclass
+class Draft:
+    """The pairs about one segment so far.
+
+    Attributes:
+        shown: what the writer sees of the document.
+        own: the title and the segment: where the names of a question must come from. The other names that it sees
+            are for the answers' pronouns; in questions they are mostly wrong.
+        sentences: of the segment.
+        foci: what to ask for, the best first.
+        missing: pairs wanted still.
+        tried: foci asked for so far.
+        asked: questions so far.
+        cost: tokens so far.
+    """
+
+    job: Job
+    shown: str
+    own: str
+    sentences: Sequence[str]
+    foci: Sequence[str]
+    missing: int
+    tried: int = 0
+    asked: set[str] = field(default_factory=set)
+    cost: Usage = field(default_factory=Usage)
+
+    @classmethod
+    def of(cls, job: Job, names: Container[str]) -> Self:
+        """The draft of a request about one segment, with nothing in it yet.
+
+        Args:
+            names: words that are names though a sentence begins with them.
+        """
+        (segment,) = job.request.segments
+        shown = job.request.user
+        sentences = [sentence for _, sentence in find_sentences(segment.text)]
+        own = f"{title_in(shown)} {segment.text}"
+        return cls(job, shown, own, sentences, foci_of(sentences, names), job.request.count)
+
+    def next_foci(self, most: int | None = None) -> Sequence[str]:
+        """What to ask for now, at most so many; nothing once all pairs are there or every focus has been asked for."""
+        if self.job.stopped or not self.missing:
+            return []
+        chosen = self.foci[self.tried :][: self.missing + _SPARE_FOCI][:most]
+        self.tried += len(chosen)
+        return chosen
+
+    def fault_of_question(self, question: str, focus: str) -> str | None:
+        """Why the question is no use, by rules."""
+        if not question.endswith("?"):
+            return "not a question"
+        if normalised(question) in self.asked:
+            return "asked before"
+        if mentions(question, focus):
+            return "does not ask for its focus"
+        if not is_grounded(Pair(question, ""), self.own) or known_share(question, self.shown) < _KNOWN_OF_QUESTION:
+            return "asks about what the text does not have"
+        return None
+
+    def fault_of_answer(self, pair: Pair, focus: str) -> str | None:
+        """Why the pair is no use, now that it has an answer."""
+        if not mentions(pair.answer, focus):
+            return "the answer is not what was asked for"
+        grounded = is_grounded(pair, self.shown) and known_share(pair.answer, self.shown) >= _KNOWN_OF_ANSWER
+        if not grounded or fault_of(pair, self.shown, self.own):
+            return "says what the text does not"
+        return None if follows_text(pair, self.sentences, title_in(self.shown)) else "says what no sentence says"
