@@ -76,6 +76,22 @@ def test_over_an_adapter_in_training(base: Any, folder: Path) -> None:
     assert [name for name, weight in adapted.named_parameters() if weight.requires_grad] == trained
 
 
+def test_over_weights_in_training(base: Any, folder: Path) -> None:
+    """It goes on the base model's own weights, not on those that are trained at their place."""
+    with Overlay(folder, base.network).worn():
+        expected = logits(base.network)
+    adapted = attach_adapter(base, Recipe(adapter="none"))
+    with torch.no_grad():
+        for weight in adapted.parameters():
+            weight += 0.1
+    before = logits(base.network)
+    overlay = Overlay(folder, base.network)
+    with base.undressed(), overlay.worn():
+        assert torch.allclose(logits(base.network), expected, atol=1e-5)
+    assert torch.equal(logits(base.network), before)
+    assert not torch.allclose(before, expected, atol=1e-2)
+
+
 def test_taken_off_after_an_error(base: Any, folder: Path) -> None:
     plain = logits(base.network)
     with pytest.raises(KeyboardInterrupt), Overlay(folder, base.network).worn():

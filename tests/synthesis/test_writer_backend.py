@@ -15,7 +15,8 @@ from lift.model import load_base_model
 from lift.recipe import Recipe
 from lift.splitting import split_document
 from lift.synthesis.backends import default_generator, open_backend
-from lift.synthesis.backends.writer import WriterBackend, _Draft, _Question
+from lift.synthesis.backends.drafts import Draft
+from lift.synthesis.backends.writer import WriterBackend, _Question
 from lift.synthesis.parser import Pair
 from lift.synthesis.writing import foci_of, view
 
@@ -35,10 +36,10 @@ class Handed:
         self.pieces.append(piece)
 
 
-def draft(foci: list[str] | None = None, missing: int = 2) -> _Draft:
+def draft(foci: list[str] | None = None, missing: int = 2) -> Draft:
     job: Any = Handed()
     sentence = "Anna Berg built it in 1912."
-    return _Draft(job, SHOWN, f"The mill {sentence}", [sentence], foci or ["1912", "Anna Berg"], missing)
+    return Draft(job, SHOWN, f"The mill {sentence}", [sentence], foci or ["1912", "Anna Berg"], missing)
 
 
 @pytest.mark.parametrize(
