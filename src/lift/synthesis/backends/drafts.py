@@ -16,8 +16,8 @@ from lift.synthesis.writing import foci_of, title_in
 
 __all__ = ["Draft"]
 
-# More foci than pairs are wanted at first, since the checks refuse some pairs.
-_SPARE_FOCI: Final = 3
+# The checks leave a pair of so many, and a second round for a few more foci would take nearly as long as the first.
+_FOCI_A_PAIR: Final = 8
 # Shares of their words that questions and answers must have from the text.
 _KNOWN_OF_QUESTION: Final = 0.7
 _KNOWN_OF_ANSWER: Final = 0.85
@@ -66,7 +66,7 @@ class Draft:
         """What to ask for now, at most so many; nothing once all pairs are there or every focus has been asked for."""
         if self.job.stopped or not self.missing:
             return []
-        chosen = self.foci[self.tried :][: self.missing + _SPARE_FOCI][:most]
+        chosen = self.foci[self.tried :][: self.missing * _FOCI_A_PAIR][:most]
         self.tried += len(chosen)
         return chosen
 
