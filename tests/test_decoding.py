@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from lift.decoding import CommonStarts, decode_batch
+from lift.model import attach_adapter, load_base_model
+from lift.recipe import Recipe
 
 WORDS = "the river begins as rain and where many small ways meet a brook is made of them".split()
 FIRST, SECOND = " ".join(WORDS[:9]), " ".join(WORDS[9:])
@@ -14,8 +16,6 @@ ENDS = (" Who?", " What is the name of it?", " When")
 
 @pytest.fixture(scope="module")
 def tiny(tiny_model: Path) -> Any:
-    from lift.model import load_base_model
-
     return load_base_model(tiny_model, dtype="float32")
 
 
@@ -78,3 +78,23 @@ def test_pieces_go_to_their_rows_and_a_false_ends_a_row(tiny: Any) -> None:
     texts = decode(tiny, rows, max_new_tokens=20, starts=common, begun=[0, 0, 0], on_text=on_text)
     assert len(seen[0]) == 1
     assert ["".join(pieces).strip() for pieces in seen[1:]] == texts[1:]
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("adapter", [None, "lora", "none"])
+def test_the_output_layer_copies_no_weights(tiny: Any, rows: int, adapter: str | None) -> None:
+    """With the strides of a slice of the prompt's states torch would do so for every row."""
+    strides = set()
+    adapted = attach_adapter(tiny, Recipe(adapter=adapter, rank=2)) if adapter else None
+    watch = tiny.network.get_output_embeddings().register_forward_hook(
+        lambda layer, inputs, output: strides.add(inputs[0].stride())
+    )
+    try:
+        network = adapted or tiny.network
+        decode_batch(network, tiny.tokenizer, prompts(tiny, FIRST) * rows, stop_ids=[2], max_new_tokens=2)
+    finally:
+        watch.remove()
+        if adapted:
+            adapted.unload()
+    width = tiny.network.config.hidden_size
+    assert strides == {(width, width, 1)}

@@ -93,7 +93,7 @@ def decode_batch(
     if on_text:
         options["stopping_criteria"] = [_HandOver(answers, tokenizer, on_text)]
     done = 0
-    with torch.inference_mode(), network.get_output_embeddings().register_forward_pre_hook(_contiguous):
+    with torch.inference_mode(), network.get_output_embeddings().register_forward_pre_hook(_densely):
         while answers.going and done < max_new_tokens:
             n_tokens = max_new_tokens if cache is None else min(max_new_tokens - done, _TOKENS_AT_ONCE)
             config = GenerationConfig(
@@ -120,9 +120,13 @@ def _padded(rows: Sequence[Sequence[int]], pad: int, device: torch.device) -> tu
     return ids, mask
 
 
-def _contiguous(module: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-    """A frozen output layer on a slice of states would copy its weights for every row (torch's matmul; 50 ms each)."""
-    return tuple(states.contiguous() for states in inputs)
+def _densely(module: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """The states for the output layer, as if they had never been part of larger ones.
+
+    With the strides of a slice, of a single row even, torch's product with frozen weights copies these for every row:
+    65 to 100 ms before the first token of a small model.
+    """
+    return tuple(states.clone(memory_format=torch.contiguous_format) for states in inputs)
 
 
 class _Answers:

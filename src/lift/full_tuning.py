@@ -58,6 +58,9 @@ class FullTuning(nn.Module):
     def generate(self, *arguments: Any, **options: Any) -> Any:
         return cast(Any, self.network).generate(*arguments, **options)
 
+    def get_output_embeddings(self) -> Any:
+        return self.network.get_output_embeddings()
+
     @property
     def config(self) -> Any:
         return self.network.config

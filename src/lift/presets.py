@@ -45,7 +45,7 @@ PRESETS: Final[Mapping[str, Recipe]] = {
         lr=1e-3,
         warmup_steps=5,
         decay_share=0.8,
-        epochs=1,
+        epochs=2,
         tasks_per_step=32,
     ),
 }
