@@ -311,12 +311,15 @@ def test_a_budget_is_kept_and_said(tiny_model: Path, document: Path, tmp_path: P
         "absorb", document, "--out", tmp_path / "a", "--model", tiny_model, "--generator", f"recorded:{RECORDED}",
         "--recipe", "cpu", "--set", "rank=4", "--set", "epochs=400", "--json", "--budget",
     ]  # fmt: skip
-    done = here(*command, "8s")
-    assert done.returncode == 0, done.stderr
-    assert "8 s of training:" in done.stderr
-    manifest = json.loads(done.stdout)
-    assert 2 <= manifest["recipe"]["epochs"] < 400
-    assert manifest["seconds"]["training"] < 20  # machines are not equally fast all the time
+    for _ in range(2):  # a machine may become six times slower between the measurement and the run, but not twice
+        done = here(*command, "8s", "--overwrite")
+        assert done.returncode == 0, done.stderr
+        assert "8 s of training:" in done.stderr
+        manifest = json.loads(done.stdout)
+        assert 2 <= manifest["recipe"]["epochs"] < 400
+        if manifest["seconds"]["training"] < 20:
+            break
+    assert manifest["seconds"]["training"] < 20
     assert not (tmp_path / "a" / "budget.json").exists()
     done = here(*command, "soon", "--overwrite")
     assert done.returncode == 2
