@@ -72,7 +72,7 @@ def test_over_an_adapter_in_training(base: Any, folder: Path) -> None:
     before = logits(adapted)
     overlay = Overlay(folder, base.network)
     with base.undressed(), overlay.worn():
-        assert torch.allclose(logits(base.network), expected, atol=1e-4)
+        assert torch.allclose(logits(base.network), expected, atol=1e-5)
     assert torch.equal(logits(adapted), before)
     assert [name for name, weight in adapted.named_parameters() if weight.requires_grad] == trained
 
@@ -88,7 +88,7 @@ def test_over_weights_in_training(base: Any, folder: Path) -> None:
     before = logits(base.network)
     overlay = Overlay(folder, base.network)
     with base.undressed(), overlay.worn():
-        assert torch.allclose(logits(base.network), expected, atol=1e-4)
+        assert torch.allclose(logits(base.network), expected, atol=1e-5)
     assert torch.equal(logits(base.network), before)
     assert not torch.allclose(before, expected, atol=1e-2)
 
