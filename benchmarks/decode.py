@@ -1,10 +1,11 @@
 """Seconds to answer: a LIFTed model without the text against the base model with the text in its context.
 
-    python benchmarks/decode.py --context 1000 --context 4000 --context 8000 --tokens 100
+    python benchmarks/decode.py --context 1000 --context 4000 --context 8000 --tokens 1000 --plot decode.svg
 
 Prefill and decoding of so many tokens, greedily, with the embedded model; the LIFTed one with its adapter on and merged
 into the weights. Every variant is measured `--repeat` times in turn, and the medians are printed, with the ratio of the
-merged model's rate to the base model's without any context (the goal is 0.98 or better).
+merged model's rate to the base model's without any context (the goal is 0.98 or better). The plot is the paper's figure
+b, without the time that training takes.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from outcome import plot_lines, print_table
 from transformers import GenerationConfig, StoppingCriteria
 
 import lift
@@ -35,8 +37,8 @@ class Clock(StoppingCriteria):
         return torch.zeros(input_ids.shape[0], dtype=torch.bool)
 
 
-def decode(network: Any, ids: list[int], tokens: int) -> tuple[float, float]:
-    """Seconds to the first token, and from there to the last one."""
+def decode(network: Any, ids: list[int], tokens: int) -> list[float]:
+    """Seconds until each token was there."""
     clock = Clock()
     config = GenerationConfig(max_new_tokens=tokens, min_new_tokens=tokens, do_sample=False, pad_token_id=0)
     started = time.monotonic()
@@ -47,7 +49,7 @@ def decode(network: Any, ids: list[int], tokens: int) -> tuple[float, float]:
             generation_config=config,
             stopping_criteria=[clock],
         )
-    return clock.times[0] - started, clock.times[-1] - clock.times[0]
+    return [there - started for there in clock.times]
 
 
 def main() -> None:
@@ -55,6 +57,7 @@ def main() -> None:
     parser.add_argument("--context", type=int, action="append", default=[], help="tokens of text in the context")
     parser.add_argument("--tokens", type=int, default=100)
     parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     arguments = parser.parse_args()
     recipe = lift.load_recipe("cpu")
     base, lifted, merged = load_base_model(), load_base_model(), load_base_model()
@@ -70,27 +73,22 @@ def main() -> None:
     }
     for length in arguments.context:
         variants[f"text of {length} tokens in the context"] = (base.network, text[: length - len(bare)] + bare)
-    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
+    measured: dict[str, list[list[float]]] = {name: [] for name in variants}
     decode(base.network, bare, 4)  # warms up
     for _ in range(arguments.repeat):
         for name, (network, ids) in variants.items():
             measured[name].append(decode(network, ids, arguments.tokens))
-    rates = {}
-    for name, times in measured.items():
-        first, rest = (statistics.median(column) for column in zip(*times, strict=True))
-        rates[name] = (arguments.tokens - 1) / rest
-        print(
-            json.dumps(
-                {
-                    "variant": name,
-                    "first_token_seconds": round(first, 3),
-                    "tokens_per_second": round(rates[name], 1),
-                    "seconds": {n: round(first + (n - 1) / rates[name], 2) for n in (1, 100, 1000)},
-                }
-            ),
-            flush=True,
-        )
+    medians = {name: list(map(statistics.median, zip(*runs, strict=True))) for name, runs in measured.items()}
+    rates = {name: (arguments.tokens - 1) / (seconds[-1] - seconds[0]) for name, seconds in medians.items()}
+    rows = []
+    for name, seconds in medians.items():
+        row = {"variant": name, "first token, s": round(seconds[0], 3), "tokens/s": round(rates[name], 1)}
+        rows.append(row | {f"{n} tokens, s": round(seconds[n - 1], 1) for n in (10, 100, 1000) if n <= len(seconds)})
+    print_table(rows)
     print(json.dumps({"merged_to_base": round(rates["LIFT, merged"] / rates["base, no context"], 3)}))
+    if arguments.plot:
+        lines = {name: list(enumerate(seconds, start=1)) for name, seconds in medians.items()}
+        plot_lines(arguments.plot, lines, "tokens answered", "seconds")
 
 
 if __name__ == "__main__":

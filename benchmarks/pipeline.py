@@ -1,13 +1,11 @@
 """Time to first token with generation and training at once, against one after the other (the paper's figure a).
 
-    python benchmarks/pipeline.py --length 1000 --length 2000 --length 4000
+    python benchmarks/pipeline.py --length 1000 --length 2000 --length 4000 --plot pipeline.svg
 
 From the document in hand and the base model loaded to the first token of an answer, with one task a segment and 5
-passes. The generator is a replay server, a process of its own, that writes at set rates. Three ways:
-
-    overlap        lift: every pass goes on while tasks are still written
-    first pass     the paper's way: the first pass overlaps, the others follow once all tasks are there
-    one by one     all tasks first, then training
+passes. The generator is a replay server, a process of its own, that writes at set rates. Three ways: every pass
+overlaps with the writing of tasks (lift), only the first one does (the paper's way), or all tasks are written before
+training begins.
 """
 
 import argparse
@@ -17,6 +15,7 @@ import time
 from pathlib import Path
 
 from example import EXAMPLE, TITLE, lifted_model
+from outcome import plot_lines, print_table
 from replay import replay_server
 
 import lift
@@ -86,7 +85,11 @@ def first_pass(base: lift.BaseModel, document: lift.Document, url: str, recipe: 
     return answered(lifted_model(base, adapted, recipe), started)
 
 
-WAYS = {"overlap": overlap, "first pass": first_pass, "one by one": one_by_one}
+WAYS = {
+    "lift: every pass overlaps": overlap,
+    "the first pass overlaps (the paper's way)": first_pass,
+    "one after the other": one_by_one,
+}
 
 
 def main() -> None:
@@ -97,6 +100,7 @@ def main() -> None:
     parser.add_argument("--first-token", type=float, default=0.5, help="seconds")
     parser.add_argument("--token", type=float, default=0.02, help="seconds a token (four characters)")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     arguments = parser.parse_args()
     text = ((arguments.data or EXAMPLE) / "picardo.txt").read_text(encoding="utf-8")
     recording = arguments.data / "picardo.tasks.jsonl" if arguments.data else EXAMPLE / "tasks.jsonl"
@@ -113,13 +117,23 @@ def main() -> None:
         with replay_server(asked, **speeds) as url:
             warm_up = lift.Document.from_text(text[:500], TITLE)
             overlap(base, warm_up, url, recipe, Path(scratch))
-            for length in arguments.length or [1000, 2000]:
+            lengths = arguments.length or [1000, 2000]
+            seconds: dict[str, list[float]] = {name: [] for name in WAYS}
+            for length in lengths:
                 document = lift.Document.from_text(text[: offsets[min(length, len(offsets)) - 1][1]], TITLE)
                 for name, way in WAYS.items():
-                    folder = Path(scratch, f"{length} {name}")
-                    folder.mkdir()
-                    seconds = way(base, document, url, recipe, folder)
-                    print(json.dumps({"tokens": length, "way": name, "ttft": round(seconds, 1)}), flush=True)
+                    folder = Path(tempfile.mkdtemp(dir=scratch))
+                    seconds[name].append(round(way(base, document, url, recipe, folder), 1))
+                    print(json.dumps({"tokens": length, "way": name, "ttft": seconds[name][-1]}), flush=True)
+    print_table(
+        [
+            {"document, tokens": length, **{name: column[number] for name, column in seconds.items()}}
+            for number, length in enumerate(lengths)
+        ]
+    )
+    if arguments.plot:
+        lines = {name: list(zip(lengths, column, strict=True)) for name, column in seconds.items()}
+        plot_lines(arguments.plot, lines, "tokens of the document", "seconds to the first token of an answer")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """lift's trainer against the usual way, on the demo's tasks: seconds a pass, tokens/s, memory, accuracy.
 
     python benchmarks/training.py --rank 32 --tasks-per-step 4 --tasks-per-step 16
-    python benchmarks/training.py --rank 32 --accuracy 4 --tasks-per-step 16
+    python benchmarks/training.py --rank 32 --accuracy 4 --tasks-per-step 16 --plot training.svg
 
 The usual way is `transformers.Trainer`: padded batches of 4, the same dtype, the same LoRA on all layers, the same
 tasks. Every variant runs in a process of its own, one after the other. Without --accuracy each trains on a sample of
@@ -18,9 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 from example import count_right, encode, lifted_model, recorded_pairs
+from outcome import plot_bars, print_table
 
 USUAL_BATCH = 4
 
@@ -171,6 +173,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--skip-usual", action="store_true")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     parser.add_argument("--child", choices=["usual", "ours", "floor"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -188,13 +191,19 @@ def main() -> None:
         variants.append(("floor: matrix products", "floor", []))
     shared = ["--rank", arguments.rank, "--steps", arguments.steps, "--accuracy", arguments.accuracy]
     shared += ["--usual-lr", arguments.usual_lr, "--seed", arguments.seed]
+    rows = []
     for name, child, settings in variants:
         command = [sys.executable, __file__, "--child", child, *map(str, shared)]
         for setting in [*settings, *arguments.settings]:
             command += ["--set", setting]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         result = json.loads(done.stdout.splitlines()[-1])  # transformers' Trainer prints, too
-        print(json.dumps({"variant": name, "rank": arguments.rank, **result}), flush=True)
+        rows.append({"variant": name, "rank": arguments.rank, **result})
+        print(json.dumps(rows[-1]), flush=True)
+    print_table(rows)
+    if arguments.plot:
+        bars = {row["variant"]: row["seconds_a_pass"] for row in rows}
+        plot_bars(arguments.plot, bars, f"seconds a pass, rank {arguments.rank}")
 
 
 if __name__ == "__main__":

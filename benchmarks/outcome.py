@@ -1,0 +1,56 @@
+"""What a benchmark has found: a Markdown table on stdout, a plot in an SVG file."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Lines = Mapping[str, Sequence[tuple[float, float]]]
+
+
+def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows with the same columns, or some of the first row's."""
+    columns = list(rows[0])
+    cells = [columns, ["---"] * len(columns), *([str(row.get(column, "")) for column in columns] for row in rows)]
+    print("", *("| " + " | ".join(row) + " |" for row in cells), sep="\n", flush=True)
+
+
+def plot_lines(file: Path, lines: Lines, x_label: str, y_label: str, *, log: bool = False) -> None:
+    """Points (x, y), joined under their line's name."""
+    figure, axes = _axes(3.6)
+    for name, points in lines.items():
+        axes.plot(*zip(*points, strict=True), marker="." if len(points) < 20 else None, label=name)
+    if log:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=0)
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.legend(fontsize=8)
+    _save(figure, file)
+
+
+def plot_bars(file: Path, bars: Mapping[str, float], label: str) -> None:
+    """A bar a name, with its value."""
+    figure, axes = _axes(0.45 * len(bars) + 1)
+    axes.bar_label(axes.barh(list(bars), list(bars.values()), color="#4878a8"), padding=3)
+    axes.invert_yaxis()
+    axes.set_xlabel(label)
+    _save(figure, file)
+
+
+def _axes(height: float) -> tuple[Any, Any]:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    # The same figures give the same file; text stays text.
+    matplotlib.rcParams.update({"svg.hashsalt": "lift", "svg.fonttype": "none", "font.size": 9})
+    import matplotlib.pyplot
+
+    return matplotlib.pyplot.subplots(figsize=(7, height))
+
+
+def _save(figure: Any, file: Path) -> None:
+    """On white: in a README the page's colour is not ours."""
+    figure.savefig(file, format="svg", bbox_inches="tight", metadata={"Date": None})
+    print(f"plot: {file}")
