@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,20 @@ class TestAnswers:
         assert batched == [lifted.ask(question, max_new_tokens=8) for question in questions]
         assert len(set(batched)) > 1
 
+    def test_folded_or_not_the_answers_are_the_same(self, lifted: LiftedModel, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert len(lifted._asker._folded) > 0
+        questions = ["Who?", "When did he move to Madrid?"]
+        folded = lifted.ask_many(questions, max_new_tokens=8)
+        monkeypatch.setattr(lifted._asker, "_folded", ())
+        assert lifted.ask_many(questions, max_new_tokens=8) == folded
+
+    def test_several_threads_may_ask(self, lifted: LiftedModel) -> None:
+        questions = ["Who?", "When did he move to Madrid?", "Where was the architect born?"] * 2
+        single = [lifted.ask(question, max_new_tokens=20) for question in questions]
+        with ThreadPoolExecutor(len(questions)) as pool:
+            asked = list(pool.map(lambda question: lifted.ask(question, max_new_tokens=20), questions))
+        assert asked == single
+
     def test_the_base_model_answers_without_the_adapter(self, lifted: LiftedModel) -> None:
         bare = lifted.ask("Who?", without_adapter=True, max_new_tokens=8)
         assert bare != lifted.ask("Who?", max_new_tokens=8)
@@ -247,6 +262,24 @@ class TestAnswers:
     def test_a_question_that_does_not_fit(self, lifted: LiftedModel) -> None:
         with pytest.raises(ModelError, match="it does not fit into the model's context window of 512"):
             lifted.ask("word " * 600)
+
+
+@pytest.mark.parametrize("kind", ["lora", "none"])
+def test_what_questions_share_is_computed_once(
+    kind: str, tiny_model: Path, short: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lifted = absorb(short, tiny_model, recipe={**KNOBS, "adapter": kind}, dtype="float32")
+    questions, context = ["Who?", "When did he move to Madrid?"], short.text[:600]
+    single = [lifted.ask(question, context=context, max_new_tokens=8) for question in questions]
+    computed: list[int] = []
+    decoder = lifted.base.network.get_decoder()
+    monkeypatch.setattr("lift.asking._SHARED_TOKENS", 20)
+    with decoder.register_forward_pre_hook(
+        lambda module, args, kwargs: computed.append(kwargs["input_ids"].numel()), with_kwargs=True
+    ):
+        assert lifted.ask_many(questions, context=context, max_new_tokens=8) == single
+    assert computed[0] > 100
+    assert max(computed[1:]) < 40
 
 
 @pytest.mark.parametrize("kind", ["rslora", "dora"])

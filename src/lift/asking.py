@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-import torch
-
 from lift.chat_format import ChatFormat, Turn
-from lift.decoding import decode_batch
+from lift.decoding import CommonStarts, decode_batch
 from lift.errors import ModelError
+from lift.folding import FoldedLora
 from lift.prefix import shared_prefix
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ _SHARED_TOKENS: Final = 512
 
 
 class Asker:
-    """Asks `network`, which is `base` as it is or with an adapter.
+    """Asks `network`, which is `base` as it is or with an adapter, from any thread.
+
+    Where LoRA can be folded into the weights, it is, for the time of an answer: one comes as fast as from the base
+    model, but for the folding, which takes as long as a few tokens.
 
     Args:
         base: tokenizer and context window.
@@ -39,6 +43,7 @@ class Asker:
         self._base = base
         self._network = network
         self._format = chat_format
+        self._lock = Lock()
 
     def ask_many(
         self, questions: Sequence[str], contexts: Sequence[str | None] | None = None, *, max_new_tokens: int = 256
@@ -59,9 +64,10 @@ class Asker:
         if shared >= _SHARED_TOKENS:
             return self._after_one_prefix(prompts, shared, max_new_tokens)
         answers: dict[int, str] = {}
-        for batch in _batches(prompts):
-            decoded = self.decode([prompts[number] for number in batch], max_new_tokens)
-            answers.update(zip(batch, decoded, strict=True))
+        with self._answering():
+            for batch in _batches(prompts):
+                decoded = self._decode([prompts[number] for number in batch], max_new_tokens)
+                answers.update(zip(batch, decoded, strict=True))
         return [answers[number] for number in range(len(questions))]
 
     def prompt(
@@ -90,7 +96,11 @@ class Asker:
         return self._format.prompt_ids(question, history, context=self._fit(context, room))
 
     def decode(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, **options: Any) -> list[str]:
-        """What follows `prompts`, decoded together; `options` go to `generate`."""
+        """What follows `prompts`, decoded together; `options` are those of `decode_batch`."""
+        with self._answering():
+            return self._decode(prompts, max_new_tokens, **options)
+
+    def _decode(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, **options: Any) -> list[str]:
         return decode_batch(
             self._network,
             self._base.tokenizer,
@@ -100,12 +110,24 @@ class Asker:
             **options,
         )
 
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Within, LoRA is folded. One thread at a time where it can be: folding changes what all of them compute."""
+        if not len(self._folded):
+            yield
+            return
+        with self._lock, self._folded.answering():
+            yield
+
+    @cached_property
+    def _folded(self) -> FoldedLora:
+        return FoldedLora(self._network, lr=None)
+
     def _after_one_prefix(self, prompts: Sequence[list[int]], shared: int, max_new_tokens: int) -> list[str]:
         """The answers where all prompts begin alike: that part is computed once."""
-        ids = torch.tensor([prompts[0][:shared]], device=self._network.device)
-        with torch.inference_mode():
-            cache = self._network(input_ids=ids, use_cache=True, logits_to_keep=1).past_key_values
-        return [self.decode([prompt], max_new_tokens, past_key_values=copy.deepcopy(cache))[0] for prompt in prompts]
+        with self._answering():
+            starts = CommonStarts(self._network, self._base.tokenizer, [prompts[0][:shared]])
+            return [self._decode([prompt], max_new_tokens, starts=starts, begun=[0])[0] for prompt in prompts]
 
     def _fit(self, text: str, room: int) -> str:
         """As much of `text` as fits into `room` tokens: its head and its tail (the paper's truncated ICL)."""

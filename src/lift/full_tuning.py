@@ -58,6 +58,9 @@ class FullTuning(nn.Module):
     def generate(self, *arguments: Any, **options: Any) -> Any:
         return cast(Any, self.network).generate(*arguments, **options)
 
+    def get_decoder(self) -> Any:
+        return self.network.get_decoder()
+
     def get_output_embeddings(self) -> Any:
         return self.network.get_output_embeddings()
 

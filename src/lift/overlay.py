@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn.functional import linear
 
 from lift.errors import AdapterError
-from lift.training.folding import MOST_BYTES
+from lift.folding import MOST_BYTES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -13,13 +13,13 @@ import torch
 from transformers import PreTrainedModel
 
 from lift.errors import LiftWarning, TrainingError
+from lift.folding import FoldedLora
 from lift.processes import Processes
 from lift.recipe import Recipe
 from lift.sharding import is_sharded
 from lift.training.attention import use_packed_attention
 from lift.training.encoding import EncodedTask
 from lift.training.fitness import why_not_packs
-from lift.training.folding import FoldedLora
 from lift.training.norms import lean_norms
 from lift.training.objective import pack_loss
 from lift.training.optimizer import MasterAdamW
@@ -110,7 +110,7 @@ class Trainer:
             if not self._unfit:
                 self._stack.enter_context(use_packed_attention(base))
             if self._folded:
-                self._stack.enter_context(self._folded.in_use())
+                self._stack.enter_context(self._folded.in_training())
             if not self._sharded:
                 self._stack.enter_context(lean_norms(base))
             self._adapted.train()

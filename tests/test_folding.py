@@ -1,4 +1,4 @@
-"""LoRA folded into the weights computes what peft computes."""
+"""LoRA folded into the weights computes what peft computes, in training and for answers."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from peft import LoraConfig, get_peft_model
 from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import nn
 
-from lift.training.folding import FoldedLora
+from lift.folding import FoldedLora
 
 LR = 1e-2
 
@@ -57,7 +57,7 @@ def test_outputs_and_gradients_are_those_of_peft(shape: tuple[int, ...]) -> None
     assert len(folded) == 2
     for _ in range(2):
         expected = gradients(network, x)
-        with folded.in_use():
+        with folded.in_training():
             folded.fold()
             found = gradients(network, x)
         assert all("forward" not in vars(layer) for layer in layers(network))
@@ -76,10 +76,30 @@ def test_others_in_between_get_what_they_ask_for() -> None:
     answered = network.eval()(x)
     network.train()
     folded = FoldedLora(network, LR)
-    with folded.in_use():  # nothing folded yet: whoever computes with that is found out
+    with folded.in_training():  # nothing folded yet: whoever computes with that is found out
         with network.disable_adapter():
             assert torch.equal(network(x), without)
         assert torch.equal(network.eval()(x), answered)
+
+
+def test_answers_are_those_of_peft() -> None:
+    network = adapted().eval()
+    x = torch.randn(4, 12, dtype=torch.float64)
+    with network.disable_adapter():
+        without = network(x)
+    folded = FoldedLora(network, None)
+    assert len(folded) == 2
+    for _ in range(2):
+        expected = network(x)
+        with torch.inference_mode(), folded.answering():
+            torch.testing.assert_close(network(x), expected, rtol=1e-10, atol=1e-10)
+            assert not torch.equal(network(x), expected)  # folded indeed
+            with network.disable_adapter():
+                assert torch.equal(network(x), without)
+        assert torch.equal(network(x), expected)
+        with torch.no_grad():  # trained on
+            for layer in layers(network):
+                layer.lora_B["default"].weight.add_(0.1)
 
 
 @pytest.mark.parametrize("knobs", [{"lora_dropout": 0.1}, {"use_dora": True}, {"lora_bias": True}])
@@ -93,6 +113,15 @@ def test_low_learning_rates_are_not_rounded_away() -> None:
     assert len(FoldedLora(network, 1e-2)) == 2
     assert len(FoldedLora(network, 1e-6)) == 0
     assert len(FoldedLora(adapted(torch.float32), 1e-6)) == 2
+
+
+def test_what_hardly_was_learned_is_not_rounded_away() -> None:
+    for dtype, size, folds in [(torch.bfloat16, 1.0, 2), (torch.bfloat16, 1e-4, 0), (torch.float32, 1e-4, 2)]:
+        network = adapted(dtype)
+        with torch.no_grad():
+            for layer in layers(network):
+                layer.lora_B["default"].weight.mul_(size)
+        assert len(FoldedLora(network, None)) == folds
 
 
 def test_there_is_a_limit_to_the_copies() -> None:

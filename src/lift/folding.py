@@ -1,9 +1,8 @@
-"""LoRA folded into the weights for the length of a step: one matrix product a layer and direction instead of three.
+"""LoRA folded into the weights for a step or an answer: one matrix product a layer and direction instead of three.
 
-W + s B A is computed once a step; the layer's output and its input's gradient are then products with that sum alone.
-The factors' gradients need two products with narrow results each, as before. What this saves are a LoRA layer's
-additions and scalings of tensors as large as its output, which on a CPU take longer than its products
-(docs/benchmarks.md).
+W + s B A is computed once; the layer's output and its input's gradient are then products with that sum alone. The
+factors' gradients need two products with narrow results each, as before. What this saves are a LoRA layer's additions
+and scalings of tensors as large as its output, which on a CPU take longer than its products (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -29,14 +28,15 @@ class FoldedLora:
     """The LoRA layers of `network` that can be folded.
 
     Those are plain ones without dropout on linear layers on the CPU. In a narrow dtype the sum is rounded, so a
-    layer is left as it is where the learning rate is so low that rounding would swallow the optimizer's first steps.
-    All are where copies of them would not fit `most_bytes`: a large model's weights are not even looked at.
+    layer is left as it is where rounding would swallow what is added: in training, where the learning rate is so low
+    that the optimizer's first steps would be; for answers, where the layer has learned hardly anything. All are where
+    copies of them would not fit `most_bytes`: a large model's weights are not even looked at.
 
     Args:
-        lr: the learning rate. AdamW's first steps change every weight by as much.
+        lr: the learning rate of training; AdamW's first steps change every weight by as much. None for answers.
     """
 
-    def __init__(self, network: nn.Module, lr: float, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, network: nn.Module, lr: float | None, most_bytes: int = MOST_BYTES) -> None:
         found = [_Layer(module) for module in network.modules() if _is_plain(module)]
         fit = sum(layer.weight.nbytes for layer in found) <= most_bytes
         self._layers = [layer for layer in found if layer.survives_rounding(lr)] if fit else []
@@ -45,11 +45,23 @@ class FoldedLora:
         return len(self._layers)
 
     @contextmanager
-    def in_use(self) -> Iterator[None]:
+    def in_training(self) -> Iterator[None]:
         """Within, the layers compute with folded weights while they train; `fold` before every step."""
+        with self._in_use(training=True):
+            yield
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Within, the layers compute with the weights of now, folded, while they answer."""
+        with self._in_use(training=False):
+            self.fold()
+            yield
+
+    @contextmanager
+    def _in_use(self, *, training: bool) -> Iterator[None]:
         with ExitStack() as stack:
             for layer in self._layers:
-                stack.enter_context(layer.in_use())
+                stack.enter_context(layer.in_use(training))
             yield
 
     @torch.no_grad()
@@ -73,21 +85,26 @@ class _Layer:
         self._scale = float(module.scaling[name])
         self._folded = torch.empty(0)
 
-    def survives_rounding(self, lr: float) -> bool:
-        """Whether the first steps, after each of which B is larger by `lr`, move most of the rounded weights."""
-        moved = _FIRST_STEPS * self._scale * lr * math.sqrt(len(self._down)) * _rms(self._down)
+    def survives_rounding(self, lr: float | None) -> bool:
+        """Whether most of the rounded weights are moved: by the first steps, after each of which B is larger by `lr`,
+        or without a learning rate by A and B as they are.
+        """
+        if lr is None:
+            moved = self._scale * _rms_of_product(self._up, self._down)
+        else:
+            moved = _FIRST_STEPS * self._scale * lr * math.sqrt(len(self._down)) * _rms(self._down)
         return moved >= torch.finfo(self.weight.dtype).eps / 2 * _rms(self.weight)
 
     def fold(self) -> None:
         torch.addmm(self.weight, self._up, self._down, alpha=self._scale, out=self._folded)
 
     @contextmanager
-    def in_use(self) -> Iterator[None]:
+    def in_use(self, training: bool) -> Iterator[None]:
         module = self._module
         stock: Callable[..., torch.Tensor] = module.forward
 
         def forward(x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-            if module.disable_adapters or not module.training:  # somebody else's turn
+            if module.disable_adapters or module.training is not training:  # somebody else's turn
                 return stock(x, *args, **kwargs)
             output: torch.Tensor = _FoldedLinear.apply(  # type: ignore[no-untyped-call]
                 x, self._down, self._up, self._folded, self._bias, self._scale
@@ -135,6 +152,14 @@ class _FoldedLinear(torch.autograd.Function):
 def _rms(tensor: torch.Tensor) -> float:
     wide = torch.promote_types(tensor.dtype, torch.float32)
     return float(torch.linalg.vector_norm(tensor.detach(), dtype=wide)) / math.sqrt(tensor.numel())
+
+
+def _rms_of_product(up: torch.Tensor, down: torch.Tensor) -> float:
+    """Of B A, from B'B and A A' alone: the squared norm is the sum of their products, entry by entry."""
+    wide = torch.promote_types(up.dtype, torch.float32)
+    up, down = up.detach().to(wide), down.detach().to(wide)
+    squares = float(((up.T @ up) * (down @ down.T)).sum())
+    return math.sqrt(max(0.0, squares) / (len(up) * down.shape[1]))
 
 
 def _is_plain(module: nn.Module) -> TypeGuard[LoraLinear]:
