@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from lift.chat_format import ChatFormat, Turn
 from lift.decoding import CommonStarts, decode_batch
 from lift.errors import ModelError
-from lift.folding import FoldedLora
 from lift.prefix import shared_prefix
 
 if TYPE_CHECKING:
+    from lift.folding import FoldedLora
     from lift.model import BaseModel
 
 __all__ = ["Asker"]
@@ -121,6 +121,8 @@ class Asker:
 
     @cached_property
     def _folded(self) -> FoldedLora:
+        from lift.folding import FoldedLora  # with peft, which is not needed to say what is wrong with an adapter
+
         return FoldedLora(self._network, lr=None)
 
     def _after_one_prefix(self, prompts: Sequence[list[int]], shared: int, max_new_tokens: int) -> list[str]:

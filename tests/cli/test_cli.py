@@ -228,6 +228,14 @@ def test_what_goes_wrong_is_said_with_the_right_code(
     assert not (tmp_path / "out").exists()
 
 
+def test_nothing_else_is_said(tmp_path: Path) -> None:
+    """Nobody's warnings beside the error, in a process that has imported nothing yet."""
+    done = lift("ask", tmp_path / "none", "Who?")
+    assert done.stderr == f"error: no adapter folder at {tmp_path / 'none'}\n"
+    done = lift("absorb", "none.txt", "--out", tmp_path / "out")
+    assert done.stderr == "error: no document at none.txt\n"
+
+
 def test_a_dry_run_says_what_it_would_cost_and_sends_nothing(document: Path, tmp_path: Path, here: Here) -> None:
     with ReplayServer(RECORDED) as server:
         for command in ("absorb", "tasks"):

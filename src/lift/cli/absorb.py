@@ -93,7 +93,6 @@ def absorb(
     from lift.adapter import MANIFEST_FILE, TASKS_FILE, check_output_folder
     from lift.presets import default_recipe, load_recipe
 
-    generator = generator or default_writer(model)
     # What can be wrong is said before torch is loaded.
     targets = dict(zip(documents, folders, strict=True))
     for document, folder in list(targets.items()):
@@ -109,6 +108,7 @@ def absorb(
     from lift.document import read_document
 
     texts = {folder: read_document(document, title) for document, folder in targets.items()}
+    generator = generator or default_writer(model)
 
     if dry_run:
         from lift.generation import estimate

@@ -83,7 +83,8 @@ def show_estimate(estimate: Estimate, *, as_json: bool) -> None:
         return
     usage = estimate.usage
     typer.echo(
-        f"{estimate.requests} requests; {estimate.answered} more are answered already.\n"
+        f"{estimate.requests} request{'' if estimate.requests == 1 else 's'}; "
+        f"{estimate.answered} more answered already.\n"
         f"About {usage.prompt:,} prompt tokens, of which a prefix cache can hold {usage.cached:,}, "
         f"and {usage.completion:,} completion tokens.\n"
         + (f"The document goes to {estimate.host}." if estimate.host else "The document stays on this machine.")

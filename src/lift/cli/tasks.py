@@ -37,6 +37,7 @@ def tasks(
 
     lift tasks report.pdf --out report.jsonl --generator http://localhost:8001/v1
     """
+    from lift.document import read_document
     from lift.generation import estimate, write_tasks
     from lift.presets import load_recipe
 
@@ -44,13 +45,14 @@ def tasks(
     chosen = load_recipe(recipe or ("paper" if generator else "cpu"), settings or [])
     limits = {"max_requests": max_requests, "max_tokens": max_tokens}
     chosen = chosen.replace(**{knob: value for knob, value in limits.items() if value is not None})
+    text = read_document(document, title)
     generator = generator or default_writer(model)
     if dry_run:
-        show_estimate(estimate(document, generator=generator, recipe=chosen, title=title, store=out), as_json=as_json)
+        show_estimate(estimate(text, generator=generator, recipe=chosen, store=out), as_json=as_json)
         return
     with resumable(out), progress_display(quiet=as_json) as show:
         counts = write_tasks(
-            document,
+            text,
             out,
             generator=generator,
             generator_model=generator_model,
@@ -58,7 +60,6 @@ def tasks(
             device=device,
             dtype=dtype,
             recipe=chosen,
-            title=title,
             overwrite=overwrite,
             on_progress=show,
         )
