@@ -8,6 +8,7 @@ lifted.save("adapters/report")
 lifted = lift.load("adapters/report")
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from lift.recipe import Recipe
     from lift.tasks import Task
     from lift.writer import train_writer
+
+# peft imports it where it is installed, and it then tells of kernels that it would rather have.
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 __all__ = [
     "BaseModel",

@@ -121,7 +121,7 @@ class Asker:
 
     @cached_property
     def _folded(self) -> FoldedLora:
-        from lift.folding import FoldedLora  # with peft, which is not needed to say what is wrong with an adapter
+        from lift.folding import FoldedLora
 
         return FoldedLora(self._network, lr=None)
 

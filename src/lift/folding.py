@@ -106,6 +106,8 @@ class _Layer:
         def forward(x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
             if module.disable_adapters or module.training is not training:  # somebody else's turn
                 return stock(x, *args, **kwargs)
+            if not training:  # no gradients, and no time lost on keeping what they need
+                return linear(x, self._folded, self._bias)
             output: torch.Tensor = _FoldedLinear.apply(  # type: ignore[no-untyped-call]
                 x, self._down, self._up, self._folded, self._bias, self._scale
             )

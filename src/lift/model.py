@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -40,9 +39,6 @@ Adapted: TypeAlias = "PeftModel | FullTuning"
 # oneDNN keeps a compiled kernel for each of the last 1,024 shapes, and packs have ever new shapes: 0.7 GB on
 # a CPU, for nothing. It reads this at its first matrix product.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
-
-# It tells of kernels that it would rather have, whether it is used or only installed.
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 # What the embedded model's file is a quantisation of; peft and vLLM know it by this name.
 EMBEDDED_HUB_ID: Final = "HuggingFaceTB/SmolLM2-135M-Instruct"
