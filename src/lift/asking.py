@@ -113,7 +113,7 @@ class Asker:
     @contextmanager
     def _answering(self) -> Iterator[None]:
         """Within, LoRA is folded. One thread at a time where it can be: folding changes what all of them compute."""
-        if not len(self._folded):
+        if not self._folded:
             yield
             return
         with self._lock, self._folded.answering():

@@ -17,6 +17,8 @@ from peft.tuners.lora.layer import Linear as LoraLinear
 from torch import nn
 from torch.nn.functional import linear
 
+from lift.sharding import is_sharded
+
 __all__ = ["FoldedLora"]
 
 # Folded weights are a copy of all that is trained on top of.
@@ -30,14 +32,15 @@ class FoldedLora:
     Those are plain ones without dropout on linear layers on the CPU. In a narrow dtype the sum is rounded, so a
     layer is left as it is where rounding would swallow what is added: in training, where the learning rate is so low
     that the optimizer's first steps would be; for answers, where the layer has learned hardly anything. All are where
-    copies of them would not fit `most_bytes`: a large model's weights are not even looked at.
+    copies of them would not fit `most_bytes` (a large model's weights are not even looked at), and where layers are
+    divided among processes.
 
     Args:
         lr: the learning rate of training; AdamW's first steps change every weight by as much. None for answers.
     """
 
     def __init__(self, network: nn.Module, lr: float | None, most_bytes: int = MOST_BYTES) -> None:
-        found = [_Layer(module) for module in network.modules() if _is_plain(module)]
+        found = [] if is_sharded(network) else [_Layer(module) for module in network.modules() if _is_plain(module)]
         fit = sum(layer.weight.nbytes for layer in found) <= most_bytes
         self._layers = [layer for layer in found if layer.survives_rounding(lr)] if fit else []
 

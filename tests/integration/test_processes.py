@@ -57,23 +57,34 @@ def test_the_same_adapter_as_alone(
         assert (weight - shared[name]).norm() <= 1e-3 * weight.norm() + 1e-6, name
 
 
-HELD = """
-import os, pathlib, sys, lift
-network = lift.load_base_model(sys.argv[1], device="cpu", dtype="float32", shard=True).network
-weights = list(network.get_decoder().layers.parameters())
-held, whole = sum(w.to_local().numel() for w in weights), sum(w.numel() for w in weights)
-pathlib.Path(sys.argv[2], os.environ["RANK"]).write_text(f"{held} {whole}")
+SHARDED = """
+import json, os, pathlib, sys, lift
+model, document, tasks, out, knobs = sys.argv[1:]
+base = lift.load_base_model(model, device="cpu", dtype="float32", shard="WORLD_SIZE" in os.environ)
+weights = list(base.network.get_decoder().layers.parameters())
+held, whole = sum(getattr(w, "to_local", lambda: w)().numel() for w in weights), sum(w.numel() for w in weights)
+lifted = lift.absorb(document, model=base, generator=f"recorded:{tasks}", recipe=json.loads(knobs))
+answer = lifted.ask("Where was he born?", max_new_tokens=8)
+pathlib.Path(out, os.environ.get("RANK", "alone")).write_text(json.dumps([held, whole, answer]))
 """
 
 
 @pytest.mark.integration
-def test_a_process_holds_half_of_the_layers(tiny_model: Path, tmp_path: Path) -> None:
-    script = tmp_path / "held.py"
-    script.write_text(HELD, encoding="utf-8")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    subprocess.run([*command, str(script), str(tiny_model), str(tmp_path)], check=True, timeout=200)
-    counts = [tuple(map(int, (tmp_path / rank).read_text(encoding="utf-8").split())) for rank in "01"]
-    assert all(0 < 2 * held == whole for held, whole in counts)
+def test_processes_hold_half_of_the_layers_and_answer_together(
+    document: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "sharded.py"
+    script.write_text(SHARDED, encoding="utf-8")
+    knobs = json.dumps({"rank": 4, "alpha": 8, "lr": 0.05, "epochs": 1, "min_steps": 1, "tasks_per_segment": 2})
+    arguments = [str(script), str(tiny_model), str(document), str(RECORDED), str(tmp_path), knobs]
+    together = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    for launch in ([], together):
+        subprocess.run([sys.executable, *launch, *arguments], check=True, timeout=200)
+    alone, *others = (json.loads((tmp_path / rank).read_text(encoding="utf-8")) for rank in ("alone", "0", "1"))
+    assert alone[0] == alone[1]
+    for held, whole, answer in others:
+        assert 0 < 2 * held == whole == alone[1]
+        assert answer == alone[2]
 
 
 @pytest.mark.integration

@@ -78,7 +78,7 @@ class Trainer:
         # What the trunk has kept differs between processes, and those of a sharded model compute alike.
         whole = not self._unfit and not self._sharded
         self._trunk = FrozenTrunk.of(cast(PreTrainedModel, adapted.get_base_model())) if whole else None
-        self._folded = None if self._sharded else FoldedLora(adapted, recipe.lr)
+        self._folded = FoldedLora(adapted, recipe.lr)
         self._losses: list[torch.Tensor] = []
         self._stack = ExitStack()
         self.tokens = 0
@@ -109,8 +109,7 @@ class Trainer:
         with self._turns.turn():
             if not self._unfit:
                 self._stack.enter_context(use_packed_attention(base))
-            if self._folded:
-                self._stack.enter_context(self._folded.in_training())
+            self._stack.enter_context(self._folded.in_training())
             if not self._sharded:
                 self._stack.enter_context(lean_norms(base))
             self._adapted.train()
@@ -142,8 +141,7 @@ class Trainer:
         self.tokens += sum(map(len, tasks))
 
     def _step(self, tasks: Sequence[EncodedTask], lr_scale: float) -> torch.Tensor:
-        if self._folded:
-            self._folded.fold()
+        self._folded.fold()
         loss = torch.zeros((), device=self._device)
         for part in self._losses_of_parts(tasks):
             part.backward()
