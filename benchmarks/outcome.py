@@ -14,16 +14,12 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
     print("", *("| " + " | ".join(row) + " |" for row in cells), sep="\n", flush=True)
 
 
-def plot_lines(file: Path, lines: Lines, x_label: str, y_label: str, *, log: bool = False) -> None:
+def plot_lines(file: Path, lines: Lines, x_label: str, y_label: str) -> None:
     """Points (x, y), joined under their line's name."""
     figure, axes = _axes(3.6)
     for name, points in lines.items():
         axes.plot(*zip(*points, strict=True), marker="." if len(points) < 20 else None, label=name)
-    if log:
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-    else:
-        axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=0)
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.legend(fontsize=8)
@@ -34,6 +30,7 @@ def plot_bars(file: Path, bars: Mapping[str, float], label: str) -> None:
     """A bar a name, with its value."""
     figure, axes = _axes(0.45 * len(bars) + 1)
     axes.bar_label(axes.barh(list(bars), list(bars.values()), color="#4878a8"), padding=3)
+    axes.margins(x=0.15)
     axes.invert_yaxis()
     axes.set_xlabel(label)
     _save(figure, file)
