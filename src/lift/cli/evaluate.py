@@ -35,8 +35,8 @@ def evaluate(
         str,
         typer.Option(
             metavar="M,M,...",
-            help="base, icl, rag, embed, llmlingua, raw, temp-lora, lift, lift+icl; each with knobs of its own, such "
-            "as lift:tasks_per_segment=2 or raw:lr=1e-3.",
+            help="base, icl, rag, embed, llmlingua, raw, temp-lora, lift, lift+icl, lift+rag; each with knobs of its "
+            "own, such as lift:tasks_per_segment=2 or raw:lr=1e-3.",
         ),
     ] = "base,icl,rag,lift",
     data: Annotated[

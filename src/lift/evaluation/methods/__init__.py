@@ -26,6 +26,7 @@ METHODS: Final[Mapping[str, str]] = {
     "temp-lora": "raw.TempLora",
     "lift": "lifting.Lift",
     "lift+icl": "lifting.LiftWithContext",
+    "lift+rag": "lifting.LiftWithRetrieval",
 }
 _SEEDLESS: Final = frozenset({"base", "icl", "rag", "embed", "llmlingua"})
 # Those that have a model of their own, for which the user may name another, and the package that they need.
@@ -53,7 +54,7 @@ class MethodSpec:
             self.helper = self.knobs.pop(0).removeprefix("model=")
         if self.name not in METHODS:
             raise BenchmarkError(f"no method {self.name!r}; there are {', '.join(METHODS)}")
-        self.training = self.name.removesuffix("+icl")
+        self.training = self.name.partition("+")[0]
         self.trains = self.name not in _SEEDLESS
 
     def check_installed(self) -> None:

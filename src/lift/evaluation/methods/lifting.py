@@ -1,4 +1,4 @@
-"""LIFT itself, alone and with the text in the context too."""
+"""LIFT itself, alone and with the text, or what retrieval finds of it, in the context too."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from lift.adapter import MANIFEST_FILE
 from lift.chat import load
 from lift.document import Document
 from lift.evaluation.methods.base import Method
+from lift.evaluation.methods.reading import Retrieval
 from lift.pipeline import absorb
 
-__all__ = ["Lift", "LiftWithContext"]
+__all__ = ["Lift", "LiftWithContext", "LiftWithRetrieval"]
 
 
 class Lift(Method):
@@ -45,3 +46,15 @@ class LiftWithContext(Lift):
 
     def contexts(self, document: Document, questions: Sequence[str]) -> Sequence[str | None]:
         return [document.text] * len(questions)
+
+
+class LiftWithRetrieval(Lift):
+    """`lift+rag`: the same, with the segments in the context that `rag` shows."""
+
+    def prepare(self, document: Document) -> None:
+        super().prepare(document)
+        self._retrieval = Retrieval(self.setting)
+        self._retrieval.prepare(document)
+
+    def contexts(self, document: Document, questions: Sequence[str]) -> Sequence[str | None]:
+        return self._retrieval.contexts(document, questions)
