@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lift.presets import load_recipe
     from lift.progress import Progress
     from lift.recipe import Recipe
+    from lift.retrieval import Retriever
     from lift.tasks import Task
     from lift.writer import train_writer
 
@@ -36,6 +37,7 @@ __all__ = [
     "LiftedModel",
     "Progress",
     "Recipe",
+    "Retriever",
     "Task",
     "absorb",
     "load",
@@ -54,6 +56,7 @@ _HOMES = {
     "LiftedModel": "lift.chat",
     "Progress": "lift.progress",
     "Recipe": "lift.recipe",
+    "Retriever": "lift.retrieval",
     "Task": "lift.tasks",
     "absorb": "lift.pipeline",
     "load": "lift.chat",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from transformers import TextIteratorStreamer
@@ -29,7 +29,10 @@ from lift.chat_format import Turn
 from lift.devices import NF4
 from lift.model import Adapted, BaseModel, load_base_model
 
-__all__ = ["LiftedModel", "load"]
+__all__ = ["Context", "LiftedModel", "load"]
+
+# Text to be shown with a question, or what finds it for each.
+Context: TypeAlias = str | Callable[[str], str]
 
 
 class LiftedModel:
@@ -63,14 +66,15 @@ class LiftedModel:
         return str(self.manifest.document["title"])
 
     def ask(
-        self, question: str, *, context: str | None = None, without_adapter: bool = False, max_new_tokens: int = 256
+        self, question: str, *, context: Context | None = None, without_adapter: bool = False, max_new_tokens: int = 256
     ) -> str:
         """The answer to one question, decoded greedily.
 
         Args:
             question: as a user would put it.
-            context: text to put into the prompt as well; what does not fit is cut out of its middle, head
-                and tail kept (the paper's truncated ICL).
+            context: text to put into the prompt as well, or a function of the question that finds it, such as a
+                `lift.Retriever`; what does not fit is cut out of its middle, head and tail kept (the paper's
+                truncated ICL).
             without_adapter: what the base model says by itself.
             max_new_tokens: limit of the answer's length in tokens; less where the context window has no room.
         """
@@ -82,20 +86,21 @@ class LiftedModel:
         self,
         questions: Sequence[str],
         *,
-        context: str | None = None,
+        context: Context | None = None,
         without_adapter: bool = False,
         max_new_tokens: int = 256,
     ) -> list[str]:
         """The answers to unrelated questions, in batches of questions of like length; see `ask`."""
+        contexts = [_shown(context, question) for question in questions]
         with self._adapter(without_adapter):
-            return self._asker.ask_many(questions, [context] * len(questions), max_new_tokens=max_new_tokens)
+            return self._asker.ask_many(questions, contexts, max_new_tokens=max_new_tokens)
 
     def stream(
         self,
         question: str,
         *,
         history: Sequence[Turn] = (),
-        context: str | None = None,
+        context: Context | None = None,
         without_adapter: bool = False,
         max_new_tokens: int = 512,
     ) -> Iterator[str]:
@@ -105,7 +110,9 @@ class LiftedModel:
             history: earlier turns of the conversation; the oldest are left out where they don't fit.
             question, context, without_adapter, max_new_tokens: see `ask`.
         """
-        prompt = self._asker.prompt(question, history, context=context, max_new_tokens=max_new_tokens)
+        # "And when?" is about what was asked before.
+        shown = _shown(context, " ".join([*(turn.question for turn in history[-1:]), question]))
+        prompt = self._asker.prompt(question, history, context=shown, max_new_tokens=max_new_tokens)
         streamer = TextIteratorStreamer(self.base.tokenizer, skip_prompt=True, skip_special_tokens=True)
         stop = Event()
         failure: list[BaseException] = []
@@ -181,6 +188,10 @@ class Conversation:
             pieces.append(piece)
             yield piece
         self.history.append(Turn(question, "".join(pieces).strip()))
+
+
+def _shown(context: Context | None, question: str) -> str | None:
+    return context(question) if callable(context) else context
 
 
 def load(

@@ -136,13 +136,19 @@ def test_ask_answers_a_file(adapter: Path, tmp_path: Path, here: Here) -> None:
 
 
 def test_ask_with_a_text_in_the_context(adapter: Path, here: Here) -> None:
-    done = here("ask", adapter, "Who?", "--context", EXAMPLE / "picardo.txt", "--max-new-tokens", "4")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout != here("ask", adapter, "Who?", "--max-new-tokens", "4").stdout
+    answers = set()
+    for more in ([], ["--context", EXAMPLE / "picardo.txt"], ["--retrieve", EXAMPLE / "picardo.txt"]):
+        done = here("ask", adapter, "Who?", *more, "--max-new-tokens", "4")
+        assert done.returncode == 0, done.stderr
+        answers.add(done.stdout)
+    assert len(answers) == 3
+    done = here("ask", adapter, "Who?", "--context", EXAMPLE / "picardo.txt", "--retrieve", EXAMPLE / "picardo.txt")
+    assert done.returncode == 2
+    assert "either --context or --retrieve" in done.stderr
 
 
 def test_chat_streams_answers_until_the_end(adapter: Path, here: Here) -> None:
-    done = here("chat", adapter, stdin="Who?\n\n/new\nWhen?\n/exit\n")
+    done = here("chat", adapter, "--retrieve", EXAMPLE / "picardo.txt", stdin="Who?\n\n/new\nWhen?\n/exit\n")
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) >= 2
     assert here("chat", adapter, stdin="").returncode == 0

@@ -20,13 +20,8 @@ def ask(
         list[str] | None, typer.Argument(metavar='"question" ...', show_default=False, help="One or more questions.")
     ] = None,
     base: Annotated[bool, typer.Option("--base", help="What the base model says without the adapter.")] = False,
-    context: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Put this text into the prompt as well: all of it, or its head and tail as far as they fit.",
-        ),
-    ] = None,
+    context: options.Context = None,
+    retrieve: options.Retrieve = None,
     questions_file: Annotated[
         Path | None,
         typer.Option("--questions", metavar="FILE.jsonl", help='A question a line: {"id": ..., "question": ...}.'),
@@ -43,6 +38,8 @@ def ask(
     """Ask the model that absorbed a document. Answers go to stdout, in the order of the questions.
 
     lift ask adapters/report "Who signed the agreement?"
+
+    lift ask adapters/report "Who signed the agreement?" --retrieve report.pdf
     """
     if bool(questions) == bool(questions_file):
         raise typer.BadParameter("give either questions or --questions FILE.jsonl", param_hint="questions")
@@ -51,14 +48,12 @@ def ask(
     records = _read_questions(questions_file) if questions_file else []
     asked = questions or [str(record["question"]) for record in records]
 
-    from lift.document import read_document
-
-    text = read_document(context).text if context else None
+    shown = options.shown_text(context, retrieve)
 
     from lift.chat import load
 
     lifted = load(folder, model=model, device=device, dtype=dtype)
-    answers = lifted.ask_many(asked, context=text, without_adapter=base, max_new_tokens=max_new_tokens)
+    answers = lifted.ask_many(asked, context=shown, without_adapter=base, max_new_tokens=max_new_tokens)
     if not questions_file:
         for answer in answers:
             typer.echo(answer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,9 +15,8 @@ __all__ = ["chat"]
 def chat(
     folder: options.Folder,
     base: Annotated[bool, typer.Option("--base", help="Talk to the base model without the adapter.")] = False,
-    context: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Put this text into the prompt as well, as far as it fits.")
-    ] = None,
+    context: options.Context = None,
+    retrieve: options.Retrieve = None,
     model: options.StoredModel = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
@@ -27,9 +25,7 @@ def chat(
 
     Ctrl-C stops an answer; Ctrl-D or /exit ends the conversation; /new starts another one.
     """
-    from lift.document import read_document
-
-    text = read_document(context).text if context else None
+    shown = options.shown_text(context, retrieve)
 
     from lift.chat import load
 
@@ -48,7 +44,7 @@ def chat(
             conversation = lifted.chat()
         elif question:
             try:
-                for piece in conversation.ask(question, context=text, without_adapter=base):
+                for piece in conversation.ask(question, context=shown, without_adapter=base):
                     typer.echo(piece, nl=False)
             except KeyboardInterrupt:
                 pass

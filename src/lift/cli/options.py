@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from lift.retrieval import Retriever
 
 _DOCUMENT = typer.Argument(
     show_default=False,
@@ -81,3 +84,33 @@ StoredModel = Annotated[
 ]
 Device = Annotated[str, typer.Option(metavar="D", help="auto, cpu, cuda or mps.")]
 Dtype = Annotated[str, typer.Option(metavar="T", help="auto, float32, bfloat16, or nf4 (4-bit weights, QLoRA).")]
+
+Context = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Put this text into the prompt as well: all of it, or its head and tail as far as they fit.",
+    ),
+]
+Retrieve = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Put into the prompt what this text, the document for instance, says about the question."
+    ),
+]
+
+
+def shown_text(context: Path | None, retrieve: Path | None) -> str | Retriever | None:
+    """What --context or --retrieve puts into prompts."""
+    if context and retrieve:
+        raise typer.BadParameter("give either --context or --retrieve", param_hint="--retrieve")
+    if not context and not retrieve:
+        return None
+    from lift.document import read_document
+
+    if context:
+        return read_document(context).text
+    assert retrieve
+    from lift.retrieval import Retriever
+
+    return Retriever(read_document(retrieve))

@@ -8,8 +8,8 @@ from lift.adapter import MANIFEST_FILE
 from lift.chat import load
 from lift.document import Document
 from lift.evaluation.methods.base import Method
-from lift.evaluation.methods.reading import Retrieval
 from lift.pipeline import absorb
+from lift.retrieval import Retriever
 
 __all__ = ["Lift", "LiftWithContext", "LiftWithRetrieval"]
 
@@ -53,8 +53,7 @@ class LiftWithRetrieval(Lift):
 
     def prepare(self, document: Document) -> None:
         super().prepare(document)
-        self._retrieval = Retrieval(self.setting)
-        self._retrieval.prepare(document)
+        self._retriever = Retriever(document, self.setting.recipe)
 
     def contexts(self, document: Document, questions: Sequence[str]) -> Sequence[str | None]:
-        return self._retrieval.contexts(document, questions)
+        return [self._retriever(question) for question in questions]

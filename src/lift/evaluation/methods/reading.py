@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from lift.document import Document
 from lift.errors import MissingExtraError
 from lift.evaluation.methods.base import Method
-from lift.splitting import split_document
+from lift.recipe import Recipe
+from lift.retrieval import Retriever
 
 __all__ = ["Compressed", "EmbeddingRetrieval", "NoContext", "Retrieval", "TruncatedContext"]
 
-# Segments shown with a question, and the neighbours of each.
-_RETRIEVED: Final = 5
-_NEIGHBOURS: Final = 1
 _EMBEDDER: Final = "sentence-transformers/all-MiniLM-L6-v2"
 _COMPRESSOR: Final = "microsoft/llmlingua-2-bert-base-multilingual-cased-meetingbank"
 
@@ -40,44 +38,35 @@ class Retrieval(Method):
     """`rag`: the segments that share most with the question (BM25), with their neighbours, in the document's order."""
 
     def prepare(self, document: Document) -> None:
-        import bm25s
-
-        self._segments = [segment.text for segment in split_document(document, self.setting.recipe)]
-        self._index = bm25s.BM25()
-        self._index.index(bm25s.tokenize(self._segments, stopwords="en", show_progress=False), show_progress=False)
+        self._retriever = Retriever(document, self.setting.recipe)
 
     def contexts(self, document: Document, questions: Sequence[str]) -> Sequence[str | None]:
-        return [self._context(question) for question in questions]
-
-    def rank(self, question: str, most: int) -> Sequence[int]:
-        """Numbers of the `most` segments that fit `question` best."""
-        import bm25s
-
-        query: Any = bm25s.tokenize(question, stopwords="en", show_progress=False)
-        return [int(place) for place in self._index.retrieve(query, k=most, show_progress=False)[0][0]]
-
-    def _context(self, question: str) -> str:
-        shown: set[int] = set()
-        for place in self.rank(question, min(_RETRIEVED, len(self._segments))):
-            shown |= set(range(place - _NEIGHBOURS, place + _NEIGHBOURS + 1))
-        return "\n".join(self._segments[place] for place in sorted(shown) if 0 <= place < len(self._segments))
+        return [self._retriever(question) for question in questions]
 
 
 class EmbeddingRetrieval(Retrieval):
     """`embed`: the same with sentence embeddings instead of words."""
 
     def prepare(self, document: Document) -> None:
-        try:
-            from sentence_transformers import SentenceTransformer
-        except ImportError as error:
-            raise MissingExtraError("the method embed", "pip install sentence-transformers", error) from None
-        self._segments = [segment.text for segment in split_document(document, self.setting.recipe)]
-        self._encoder = SentenceTransformer(self.setting.helper or _EMBEDDER)
-        self._vectors = self._encoder.encode(self._segments, normalize_embeddings=True)
+        self._retriever = _ByEmbeddings(document, self.setting.recipe, self.setting.helper or _EMBEDDER)
+
+
+class _ByEmbeddings(Retriever):
+    def __init__(self, document: Document, recipe: Recipe, encoder: str) -> None:
+        self._encoder_name = encoder
+        super().__init__(document, recipe)
 
     def rank(self, question: str, most: int) -> Sequence[int]:
         scores = self._vectors @ self._encoder.encode(question, normalize_embeddings=True)
         return [int(place) for place in scores.argsort()[::-1][:most]]
+
+    def _read(self) -> None:
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise MissingExtraError("the method embed", "pip install sentence-transformers", error) from None
+        self._encoder = SentenceTransformer(self._encoder_name)
+        self._vectors = self._encoder.encode(self.segments, normalize_embeddings=True)
 
 
 class Compressed(NoContext):

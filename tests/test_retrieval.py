@@ -1,0 +1,58 @@
+"""What a document says about a question is found, with its neighbours, and shown with it."""
+
+from pathlib import Path
+
+import pytest
+
+import lift
+from lift.document import Document
+from tests.conftest import RECORDED
+
+KNOBS = {"rank": 2, "epochs": 1, "min_steps": 1, "tasks_per_segment": 1}
+QUESTIONS = ["Where was he born?", "And when?", "Why?"]
+
+
+class Finder:
+    """Finds something else for every question, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, question: str) -> str:
+        self.asked.append(question)
+        return f"This is about {question}"
+
+
+@pytest.fixture
+def lifted(tiny_model: Path, short: Document) -> lift.LiftedModel:
+    return lift.absorb(short, model=tiny_model, generator=f"recorded:{RECORDED}", recipe=KNOBS, dtype="float32")
+
+
+def test_the_place_and_its_neighbours(picardo: Document) -> None:
+    found = lift.Retriever(picardo)("Which troops were housed in the Castle of Santa Catalina?")
+    assert len(found) < len(picardo.text) / 5
+    lines = found.splitlines()
+    assert any("Castle of Santa Catalina" in line for line in lines)
+    assert len(lines) > 5
+    places = [picardo.text.index(line) for line in lines]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("question", ["", "Who is it?", "Xylophones?", "¿?"])
+def test_a_question_that_says_nothing(question: str, short: Document) -> None:
+    assert lift.Retriever(short)(question)
+
+
+def test_each_question_has_a_context_of_its_own(lifted: lift.LiftedModel) -> None:
+    find = Finder()
+    answers = lifted.ask_many(QUESTIONS, context=find, max_new_tokens=6)
+    assert find.asked == QUESTIONS
+    assert answers == [lifted.ask(q, context=f"This is about {q}", max_new_tokens=6) for q in QUESTIONS]
+    assert answers != lifted.ask_many(QUESTIONS, max_new_tokens=6)
+
+
+def test_a_conversation_looks_for_what_was_asked_before_as_well(lifted: lift.LiftedModel) -> None:
+    find, conversation = Finder(), lifted.chat()
+    for question in QUESTIONS:
+        list(conversation.ask(question, context=find, max_new_tokens=4))
+    assert find.asked == ["Where was he born?", "Where was he born? And when?", "And when? Why?"]
