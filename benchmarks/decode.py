@@ -1,6 +1,6 @@
 """Seconds to answer: a LIFTed model without the text against the base model with the text in its context.
 
-    python benchmarks/decode.py --context 1000 --context 4000 --context 8000 --tokens 1000 --plot decode.svg
+    python benchmarks/decode.py --context 1000 --context 4000 --context 7000 --tokens 1000 --plot decode.svg
 
 Prefill and decoding of so many tokens, greedily, with the embedded model; the LIFTed one with peft's layers, with LoRA
 folded into the weights for the answer (`lift ask`, `lift chat`), and merged into them for good (`lift merge`). Every
