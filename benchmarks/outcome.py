@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from lift.evaluation.report.plots import pyplot
+
+_WIDTH: Final = 7.0
 Lines = Mapping[str, Sequence[tuple[float, float]]]
 
 
@@ -16,7 +19,7 @@ def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
 
 def plot_lines(file: Path, lines: Lines, x_label: str, y_label: str) -> None:
     """Points (x, y), joined under their line's name."""
-    figure, axes = _axes(3.6)
+    figure, axes = pyplot().subplots(figsize=(_WIDTH, 3.6))
     for name, points in lines.items():
         axes.plot(*zip(*points, strict=True), marker="." if len(points) < 20 else None, label=name)
     axes.set_ylim(bottom=0)
@@ -28,23 +31,12 @@ def plot_lines(file: Path, lines: Lines, x_label: str, y_label: str) -> None:
 
 def plot_bars(file: Path, bars: Mapping[str, float], label: str) -> None:
     """A bar a name, with its value."""
-    figure, axes = _axes(0.45 * len(bars) + 1)
+    figure, axes = pyplot().subplots(figsize=(_WIDTH, 0.45 * len(bars) + 1))
     axes.bar_label(axes.barh(list(bars), list(bars.values()), color="#4878a8"), padding=3)
     axes.margins(x=0.15)
     axes.invert_yaxis()
     axes.set_xlabel(label)
     _save(figure, file)
-
-
-def _axes(height: float) -> tuple[Any, Any]:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    # The same figures give the same file; text stays text.
-    matplotlib.rcParams.update({"svg.hashsalt": "lift", "svg.fonttype": "none", "font.size": 9})
-    import matplotlib.pyplot
-
-    return matplotlib.pyplot.subplots(figsize=(7, height))
 
 
 def _save(figure: Any, file: Path) -> None:

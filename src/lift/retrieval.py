@@ -9,11 +9,37 @@ from lift.document import Document
 from lift.recipe import Recipe
 from lift.splitting import split_document
 
-__all__ = ["Retriever"]
+__all__ = ["Retriever", "WordIndex"]
 
 # Segments shown with a question, and the neighbours of each.
 _RETRIEVED: Final = 5
 _NEIGHBOURS: Final = 1
+
+
+class WordIndex:
+    """Finds the texts that share most words with another (BM25).
+
+    Args:
+        texts: where to look.
+    """
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        import bm25s
+
+        self._size = len(texts)
+        self._index = bm25s.BM25()
+        self._index.index(self._words(texts), show_progress=False)
+
+    def rank(self, text: str, most: int) -> list[tuple[int, float]]:
+        """Numbers of at most so many texts that fit `text` best, with their scores."""
+        places, scores = self._index.retrieve(self._words(text), k=min(most, self._size), show_progress=False)
+        return [(int(place), float(score)) for place, score in zip(places[0], scores[0], strict=True)]
+
+    @staticmethod
+    def _words(texts: str | Sequence[str]) -> Any:
+        import bm25s
+
+        return bm25s.tokenize(texts, stopwords="en", show_progress=False)
 
 
 class Retriever:
@@ -31,19 +57,13 @@ class Retriever:
     def __call__(self, question: str) -> str:
         """The segments that fit `question` best, with their neighbours, in the document's order, a line each."""
         shown: set[int] = set()
-        for place in self.rank(question, min(_RETRIEVED, len(self.segments))):
+        for place in self.rank(question, _RETRIEVED):
             shown |= set(range(place - _NEIGHBOURS, place + _NEIGHBOURS + 1))
         return "\n".join(self.segments[place] for place in sorted(shown) if 0 <= place < len(self.segments))
 
     def rank(self, question: str, most: int) -> Sequence[int]:
-        """Numbers of the `most` segments that fit `question` best."""
-        import bm25s
-
-        query: Any = bm25s.tokenize(question, stopwords="en", show_progress=False)
-        return [int(place) for place in self._index.retrieve(query, k=most, show_progress=False)[0][0]]
+        """Numbers of at most so many segments that fit `question` best."""
+        return [place for place, _ in self._index.rank(question, most)]
 
     def _read(self) -> None:
-        import bm25s
-
-        self._index = bm25s.BM25()
-        self._index.index(bm25s.tokenize(self.segments, stopwords="en", show_progress=False), show_progress=False)
+        self._index = WordIndex(self.segments)

@@ -9,6 +9,7 @@ from typing import Final
 
 from lift.document import Document, Segment
 from lift.recipe import Recipe
+from lift.retrieval import WordIndex
 from lift.synthesis.prompts import Request, build_request, group_request, outline_request
 
 __all__ = ["count_requests", "plan_requests", "related_segments"]
@@ -63,19 +64,13 @@ def related_segments(segments: Sequence[Segment], count: int, min_distance: int)
     """
     if count <= 0:
         return
-    import bm25s
-
-    corpus = bm25s.tokenize([segment.text for segment in segments], stopwords="en", show_progress=False)
-    index = bm25s.BM25()
-    index.index(corpus, show_progress=False)
+    index = WordIndex([segment.text for segment in segments])
     seen: set[tuple[int, ...]] = set()
     for number in range(count):
         anchor = segments[number * len(segments) // count]
-        query = bm25s.tokenize(anchor.text, stopwords="en", show_progress=False)
-        found, scores = index.retrieve(query, k=min(len(segments), 8 * _GROUP), show_progress=False)
         group = [anchor]
-        for place, score in zip(found[0], scores[0], strict=True):
-            other = segments[int(place)]
+        for place, score in index.rank(anchor.text, 8 * _GROUP):
+            other = segments[place]
             if score > 0 and all(abs(other.start - member.start) >= min_distance for member in group):
                 group.append(other)
             if len(group) == _GROUP:

@@ -53,7 +53,11 @@ class EmbeddingRetrieval(Retrieval):
 
 class _ByEmbeddings(Retriever):
     def __init__(self, document: Document, recipe: Recipe, encoder: str) -> None:
-        self._encoder_name = encoder
+        try:
+            from sentence_transformers import SentenceTransformer
+        except ImportError as error:
+            raise MissingExtraError("the method embed", "pip install sentence-transformers", error) from None
+        self._encoder = SentenceTransformer(encoder)
         super().__init__(document, recipe)
 
     def rank(self, question: str, most: int) -> Sequence[int]:
@@ -61,11 +65,6 @@ class _ByEmbeddings(Retriever):
         return [int(place) for place in scores.argsort()[::-1][:most]]
 
     def _read(self) -> None:
-        try:
-            from sentence_transformers import SentenceTransformer
-        except ImportError as error:
-            raise MissingExtraError("the method embed", "pip install sentence-transformers", error) from None
-        self._encoder = SentenceTransformer(self._encoder_name)
         self._vectors = self._encoder.encode(self.segments, normalize_embeddings=True)
 
 

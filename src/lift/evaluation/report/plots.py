@@ -16,6 +16,7 @@ __all__ = [
     "accuracy_bars",
     "accuracy_over_time",
     "needle_maps",
+    "pyplot",
     "time_by_answer_length",
     "time_by_document_length",
 ]
@@ -26,7 +27,7 @@ _ANSWER_TOKENS: Final = (1, 10, 100, 1_000, 10_000)
 
 def accuracy_bars(rows: Sequence[Row]) -> str:
     """Mean scores with their intervals, a bar a method."""
-    plt = _pyplot()
+    plt = pyplot()
     rows = [row for row in rows if row.score is not None]
     figure, axes = plt.subplots(figsize=(_WIDTH, 0.45 * len(rows) + 1))
     places = range(len(rows))
@@ -41,7 +42,7 @@ def accuracy_bars(rows: Sequence[Row]) -> str:
 
 def accuracy_over_time(rows: Sequence[Row]) -> str:
     """Scores against the seconds of preparation; variants of a method (`lift:epochs=1`, `lift`) on one line."""
-    plt = _pyplot()
+    plt = pyplot()
     figure, axes = plt.subplots(figsize=(_WIDTH, 3.6))
     known = [row for row in rows if row.prepare_seconds is not None and row.score is not None]
     for color, name in enumerate(dict.fromkeys(_name(row.method) for row in known)):
@@ -92,7 +93,7 @@ def time_by_document_length(runs: Sequence[Run]) -> str | None:
 
 
 def _curves(lines: Mapping[str, Sequence[float]], x: Sequence[int], label: str) -> str:
-    plt = _pyplot()
+    plt = pyplot()
     figure, axes = plt.subplots(figsize=(_WIDTH, 3.6))
     for method, seconds in lines.items():
         axes.plot(x, seconds, marker=".", label=method)
@@ -128,7 +129,7 @@ def needle_maps(answers: Iterable[Answer]) -> dict[str, str]:
 
 
 def _heat_map(scores: dict[tuple[float, float], list[float]]) -> str:
-    plt = _pyplot()
+    plt = pyplot()
     depths, lengths = sorted({depth for depth, _ in scores}), sorted({length for _, length in scores})
     figure, axes = plt.subplots(figsize=(_WIDTH, 0.4 * len(depths) + 1.4))
     grid = [[100 * mean(scores.get((d, n), [float("nan")])) for n in lengths] for d in depths]
@@ -144,7 +145,12 @@ def _heat_map(scores: dict[tuple[float, float], list[float]]) -> str:
     return _svg(figure)
 
 
-def _pyplot() -> Any:
+def pyplot() -> Any:
+    """matplotlib as reports use it: no display, text that stays text.
+
+    Raises:
+        MissingExtraError: it is not installed.
+    """
     try:
         import matplotlib
     except ImportError:
@@ -160,6 +166,6 @@ def _pyplot() -> Any:
 def _svg(figure: Any) -> str:
     text = io.StringIO()
     figure.savefig(text, format="svg", bbox_inches="tight", transparent=True, metadata={"Date": None})
-    _pyplot().close(figure)
+    pyplot().close(figure)
     svg = text.getvalue()
     return svg[svg.index("<svg") :]
