@@ -1,13 +1,13 @@
 """lift's trainer against the usual way, on the demo's tasks: seconds a pass, tokens/s, memory, accuracy.
 
     python benchmarks/training.py --rank 32 --tasks-per-step 4 --tasks-per-step 16
-    python benchmarks/training.py --rank 32 --accuracy 4 --tasks-per-step 16 --plot training.svg
+    python benchmarks/training.py --rank 32 --accuracy --tasks-per-step 16 --plot training.svg
 
 The usual way is `transformers.Trainer`: padded batches of 4, the same dtype, the same LoRA on all layers, the same
-tasks. Every variant runs in a process of its own, one after the other. Without --accuracy each trains on a sample of
-`--steps` batches after a warm-up and seconds a pass are reckoned from the rate; with it, each trains so many passes
-and answers the 31 evaluation questions. `--share` adds variants of lift that train the top share of the layers only.
-The floor is the time of the matrix products alone, as many and as large as one pass of lift needs.
+tasks. Every variant runs in a process of its own, one after the other, makes `--passes` over a sample of `--batches`
+batches after a warm-up, and seconds a pass over all tasks are reckoned from the rate; with --accuracy it makes them
+over all tasks and answers the 31 evaluation questions. `--share` adds variants of lift that train the top share of the
+layers only. The floor is the time of the matrix products alone, as many and as large as one pass of lift needs.
 """
 
 import argparse
@@ -59,8 +59,7 @@ def usual(arguments: argparse.Namespace) -> dict[str, Any]:
             ),
         }
 
-    passes = arguments.accuracy
-    sample = tasks if passes else random.Random(0).sample(tasks, USUAL_BATCH * (arguments.steps + 1))
+    sample = sample_of(tasks, arguments)
 
     def train(data: list[Any], epochs: int, scratch: str) -> float:
         settings = TrainingArguments(
@@ -84,13 +83,12 @@ def usual(arguments: argparse.Namespace) -> dict[str, Any]:
         return time.monotonic() - started
 
     with tempfile.TemporaryDirectory() as scratch:
-        if not passes:
+        if not arguments.accuracy:
             train(sample[:USUAL_BATCH], 1, scratch)  # the first one warms up
-            sample = sample[USUAL_BATCH:]
-        seconds = train(sample, passes or 1, scratch)
-    rate = sum(map(len, sample)) * (passes or 1) / seconds
+        seconds = train(sample, arguments.passes, scratch)
+    rate = sum(map(len, sample)) * arguments.passes / seconds
     adapted.eval()
-    return report(tasks, rate, seconds) | (count_right(lifted_model(base, adapted, recipe)) if passes else {})
+    return report(tasks, rate, seconds) | right(base, adapted, recipe, arguments)
 
 
 def ours(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -99,25 +97,29 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
     from lift.training.trainer import Trainer
 
     recipe, base, tasks = prepare(arguments)
-    size, passes = recipe.tasks_per_step, arguments.accuracy
+    sample = sample_of(tasks, arguments)
     schedule = Schedule(
-        epochs=passes or 1, tasks_per_step=size, seed=arguments.seed, decay_share=recipe.decay_share if passes else 0
+        epochs=arguments.passes,
+        tasks_per_step=recipe.tasks_per_step,
+        seed=arguments.seed,
+        decay_share=recipe.decay_share,
     )
-    schedule.arrive(range(len(tasks)))
+    schedule.arrive(range(len(sample)))
     schedule.close()
     adapted = attach_adapter(base, recipe.replace(seed=arguments.seed))
     with Trainer(adapted, recipe) as trainer:
-        if not passes:
-            trainer.step([tasks[n] for n in schedule.next_step()])
+        if not arguments.accuracy:
+            others = [task for task in tasks if task not in sample]
+            trainer.step(others[: recipe.tasks_per_step])  # the first one warms up
+            trainer.take_losses()
         tokens, started = trainer.tokens, time.monotonic()
-        limit = None if passes else max(4, arguments.steps * USUAL_BATCH // size)
-        while (step := schedule.next_step()) and (limit is None or trainer.steps <= limit):
-            trainer.step([tasks[n] for n in step], lr_scale=schedule.lr_scale)
+        while step := schedule.next_step():
+            trainer.step([sample[n] for n in step], lr_scale=schedule.lr_scale)
         trainer.take_losses()
         seconds = time.monotonic() - started
     rate = (trainer.tokens - tokens) / seconds
     adapted.eval()
-    return report(tasks, rate, seconds) | (count_right(lifted_model(base, adapted, recipe)) if passes else {})
+    return report(tasks, rate, seconds) | right(base, adapted, recipe, arguments)
 
 
 def floor(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -153,6 +155,16 @@ def floor(arguments: argparse.Namespace) -> dict[str, Any]:
     return report(tasks, rate, seconds * len(packs))
 
 
+def sample_of(tasks: list[Any], arguments: argparse.Namespace) -> list[Any]:
+    """What every variant trains on."""
+    return tasks if arguments.accuracy else random.Random(0).sample(tasks, USUAL_BATCH * arguments.batches)
+
+
+def right(base: Any, adapted: Any, recipe: Any, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Right answers, where they were asked for."""
+    return count_right(lifted_model(base, adapted, recipe)) if arguments.accuracy else {}
+
+
 def report(tasks: list[Any], rate: float, seconds: float) -> dict[str, Any]:
     return {
         "seconds_a_pass": round(sum(map(len, tasks)) / rate, 1),
@@ -165,10 +177,11 @@ def report(tasks: list[Any], rate: float, seconds: float) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rank", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=24, help="batches of 4 in the sample")
+    parser.add_argument("--batches", type=int, default=32, help=f"of {USUAL_BATCH} tasks, in the sample")
+    parser.add_argument("--passes", type=int, default=4)
     parser.add_argument("--tasks-per-step", type=int, action="append", default=[])
     parser.add_argument("--share", type=float, action="append", default=[], help="more variants: trained_share")
-    parser.add_argument("--accuracy", type=int, default=0, metavar="PASSES")
+    parser.add_argument("--accuracy", action="store_true")
     parser.add_argument("--usual-lr", type=float, default=5e-4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
@@ -189,8 +202,8 @@ def main() -> None:
         ]  # fmt: skip
     if not arguments.accuracy:
         variants.append(("floor: matrix products", "floor", []))
-    shared = ["--rank", arguments.rank, "--steps", arguments.steps, "--accuracy", arguments.accuracy]
-    shared += ["--usual-lr", arguments.usual_lr, "--seed", arguments.seed]
+    shared = ["--rank", arguments.rank, "--batches", arguments.batches, "--passes", arguments.passes]
+    shared += ["--usual-lr", arguments.usual_lr, "--seed", arguments.seed, *["--accuracy"] * arguments.accuracy]
     rows = []
     for name, child, settings in variants:
         command = [sys.executable, __file__, "--child", child, *map(str, shared)]

@@ -15,6 +15,7 @@ import lift
 from lift.adapter import read_manifest
 from lift.chat import LiftedModel
 from lift.errors import AdapterError, AdapterExistsError, BaseModelMismatchError, LiftWarning, ModelError
+from lift.folding import FoldedLora
 from tests.conftest import RECORDED
 
 KNOBS = {"rank": 4, "alpha": 8, "lr": 0.05, "epochs": 1, "min_steps": 1, "tasks_per_segment": 2}
@@ -200,15 +201,18 @@ class TestAnswers:
         assert len(lifted._asker._folded) > 0
         questions = ["Who?", "When did he move to Madrid?"]
         folded = lifted.ask_many(questions, max_new_tokens=8)
-        monkeypatch.setattr(lifted._asker, "_folded", ())
+        monkeypatch.setattr(lifted._asker, "_folded", FoldedLora(lifted.adapted, lr=None, most_bytes=0))
         assert lifted.ask_many(questions, max_new_tokens=8) == folded
 
-    def test_several_threads_may_ask(self, lifted: LiftedModel) -> None:
+    def test_several_threads_may_ask_with_the_adapter_and_without(self, lifted: LiftedModel) -> None:
+        def ask(question: str, without: bool) -> str:
+            return lifted.ask(question, without_adapter=without, max_new_tokens=20)
+
         questions = ["Who?", "When did he move to Madrid?", "Where was the architect born?"] * 2
-        single = [lifted.ask(question, max_new_tokens=20) for question in questions]
+        without = [False, True] * 3
+        single = list(map(ask, questions, without))
         with ThreadPoolExecutor(len(questions)) as pool:
-            asked = list(pool.map(lambda question: lifted.ask(question, max_new_tokens=20), questions))
-        assert asked == single
+            assert list(pool.map(ask, questions, without)) == single
 
     def test_the_base_model_answers_without_the_adapter(self, lifted: LiftedModel) -> None:
         bare = lifted.ask("Who?", without_adapter=True, max_new_tokens=8)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from lift.chat_format import ChatFormat, Turn
@@ -30,8 +29,9 @@ _SHARED_TOKENS: Final = 512
 class Asker:
     """Asks `network`, which is `base` as it is or with an adapter, from any thread.
 
-    Where LoRA can be folded into the weights, it is, for the time of an answer: one comes as fast as from the base
-    model, but for the folding, which takes as long as a few tokens.
+    Answers take turns at the model, since what is folded or taken off is so for all. Where LoRA can be folded into the
+    weights, it is, for the time of an answer: one comes as fast as from the base model, but for the folding, which
+    takes as long as a few tokens.
 
     Args:
         base: tokenizer and context window.
@@ -43,10 +43,14 @@ class Asker:
         self._base = base
         self._network = network
         self._format = chat_format
-        self._lock = Lock()
 
     def ask_many(
-        self, questions: Sequence[str], contexts: Sequence[str | None] | None = None, *, max_new_tokens: int = 256
+        self,
+        questions: Sequence[str],
+        contexts: Sequence[str | None] | None = None,
+        *,
+        max_new_tokens: int = 256,
+        without_adapter: bool = False,
     ) -> list[str]:
         """The answers to unrelated questions, decoded greedily, in batches of prompts of like length.
 
@@ -54,6 +58,7 @@ class Asker:
             questions: as a user would put them.
             contexts: text to put before each question; what does not fit is cut out of its middle.
             max_new_tokens: limit of each answer; less where the context window has no room.
+            without_adapter: what the base model says by itself.
         """
         contexts = contexts or [None] * len(questions)
         prompts = [
@@ -61,14 +66,14 @@ class Asker:
             for question, context in zip(questions, contexts, strict=True)
         ]
         shared = shared_prefix([tuple(prompt) for prompt in prompts]) if len(prompts) > 1 else 0
-        if shared >= _SHARED_TOKENS:
-            return self._after_one_prefix(prompts, shared, max_new_tokens)
-        answers: dict[int, str] = {}
-        with self._answering():
+        with self._answering(without_adapter):
+            if shared >= _SHARED_TOKENS:
+                return self._after_one_prefix(prompts, shared, max_new_tokens)
+            answers: dict[int, str] = {}
             for batch in _batches(prompts):
                 decoded = self._decode([prompts[number] for number in batch], max_new_tokens)
                 answers.update(zip(batch, decoded, strict=True))
-        return [answers[number] for number in range(len(questions))]
+            return [answers[number] for number in range(len(questions))]
 
     def prompt(
         self, question: str, history: Sequence[Turn] = (), *, context: str | None = None, max_new_tokens: int = 256
@@ -95,9 +100,11 @@ class Asker:
         room = max(0, window - min(max_new_tokens, window // 2) - len(bare) - 16)
         return self._format.prompt_ids(question, history, context=self._fit(context, room))
 
-    def decode(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, **options: Any) -> list[str]:
+    def decode(
+        self, prompts: Sequence[Sequence[int]], max_new_tokens: int, *, without_adapter: bool = False, **options: Any
+    ) -> list[str]:
         """What follows `prompts`, decoded together; `options` are those of `decode_batch`."""
-        with self._answering():
+        with self._answering(without_adapter):
             return self._decode(prompts, max_new_tokens, **options)
 
     def _decode(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, **options: Any) -> list[str]:
@@ -111,12 +118,12 @@ class Asker:
         )
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """Within, LoRA is folded. One thread at a time where it can be: folding changes what all of them compute."""
-        if not self._folded:
-            yield
-            return
-        with self._lock, self._folded.answering():
+    def _answering(self, without_adapter: bool) -> Iterator[None]:
+        """In its turn at the model; within, LoRA is folded, or taken off."""
+        with (
+            self._base.turns.turn(),
+            self._network.disable_adapter() if without_adapter else self._folded.answering(),
+        ):
             yield
 
     @cached_property
@@ -127,9 +134,8 @@ class Asker:
 
     def _after_one_prefix(self, prompts: Sequence[list[int]], shared: int, max_new_tokens: int) -> list[str]:
         """The answers where all prompts begin alike: that part is computed once."""
-        with self._answering():
-            starts = CommonStarts(self._network, self._base.tokenizer, [prompts[0][:shared]])
-            return [self._decode([prompt], max_new_tokens, starts=starts, begun=[0])[0] for prompt in prompts]
+        starts = CommonStarts(self._network, self._base.tokenizer, [prompts[0][:shared]])
+        return [self._decode([prompt], max_new_tokens, starts=starts, begun=[0])[0] for prompt in prompts]
 
     def _fit(self, text: str, room: int) -> str:
         """As much of `text` as fits into `room` tokens: its head and its tail (the paper's truncated ICL)."""

@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, TypeAlias
@@ -92,8 +91,7 @@ class LiftedModel:
     ) -> list[str]:
         """The answers to unrelated questions, in batches of questions of like length; see `ask`."""
         contexts = [_shown(context, question) for question in questions]
-        with self._adapter(without_adapter):
-            return self._asker.ask_many(questions, contexts, max_new_tokens=max_new_tokens)
+        return self._asker.ask_many(questions, contexts, max_new_tokens=max_new_tokens, without_adapter=without_adapter)
 
     def stream(
         self,
@@ -119,15 +117,13 @@ class LiftedModel:
 
         def decode() -> None:
             try:
-                with self._adapter(without_adapter):
-                    self._asker.decode(
-                        [prompt],
-                        max_new_tokens,
-                        streamer=streamer,
-                        stopping_criteria=[
-                            lambda ids, scores: torch.full(ids.shape[:1], stop.is_set(), device=ids.device)
-                        ],
-                    )
+                self._asker.decode(
+                    [prompt],
+                    max_new_tokens,
+                    without_adapter=without_adapter,
+                    streamer=streamer,
+                    stopping_criteria=[lambda ids, scores: torch.full(ids.shape[:1], stop.is_set(), device=ids.device)],
+                )
             except BaseException as error:  # handed to the reader below
                 failure.append(error)
                 streamer.end()
@@ -169,9 +165,6 @@ class LiftedModel:
     def close(self) -> None:
         """Take the adapter off; `base` is free for another document. This object cannot answer any more."""
         self.adapted.unload()
-
-    def _adapter(self, without: bool) -> AbstractContextManager[Any]:
-        return self.adapted.disable_adapter() if without else nullcontext()
 
 
 class Conversation:

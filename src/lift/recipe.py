@@ -159,7 +159,7 @@ class Recipe:
     epochs: Annotated[int, Field(ge=1, description="Visits of every task.")] = 5
     tasks_per_step: Annotated[int, Field(ge=1, description="Tasks in one optimizer step (the batch size).")] = 4
     min_steps: Annotated[
-        int, Field(ge=1, description="A short document gets smaller batches until it has this many steps.")
+        int, Field(ge=1, description="A short document gets smaller batches until it has about this many steps.")
     ] = 40
     pack_tokens: Annotated[
         int, Field(ge=64, description="Tokens computed at once; changes memory and speed, never the result.")
@@ -214,8 +214,11 @@ class Recipe:
         return segments * (self.tasks_per_segment + self.quotes_per_segment)
 
     def tasks_in_a_step(self, tasks: int) -> int:
-        """The batch size for a document of so many tasks: a short one gets smaller steps, but `min_steps` of them."""
-        return max(1, min(self.tasks_per_step, tasks * self.epochs // self.min_steps))
+        """The batch size for a document of so many tasks: a short one gets smaller steps, about `min_steps` of them.
+
+        Rounded to the nearest, since a step of one task takes nearly as long as one of two.
+        """
+        return max(1, min(self.tasks_per_step, round(tasks * self.epochs / self.min_steps)))
 
     def to_dict(self) -> dict[str, Any]:
         """All knobs as plain JSON values."""

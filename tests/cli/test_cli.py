@@ -154,6 +154,13 @@ def test_chat_streams_answers_until_the_end(adapter: Path, here: Here) -> None:
     assert here("chat", adapter, stdin="").returncode == 0
 
 
+def test_chat_goes_on_after_a_question_that_is_too_long(adapter: Path, here: Here) -> None:
+    done = here("chat", adapter, stdin=f"{'Who? ' * 600}\nWho?\n")
+    assert done.returncode == 0, done.stderr
+    assert "does not fit into the model's context window" in done.stderr
+    assert done.stdout.strip()
+
+
 def test_info_says_what_is_there(adapter: Path, tiny_model: Path, here: Here) -> None:
     done = here("info", adapter)
     assert "José Luis Picardo (388 characters)" in done.stdout

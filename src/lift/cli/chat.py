@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from lift.cli import options
-from lift.cli.console import console, note
+from lift.cli.console import console, fail, note
+from lift.errors import LiftError
 
 __all__ = ["chat"]
 
@@ -48,4 +49,7 @@ def chat(
                     typer.echo(piece, nl=False)
             except KeyboardInterrupt:
                 pass
+            except LiftError as error:  # a question that is too long need not end the conversation
+                fail(str(error))
+                continue
             typer.echo()
