@@ -75,6 +75,12 @@ def test_wrong_knobs_are_named(knobs: dict[str, Any], message: str) -> None:
         load_recipe("paper", knobs)
 
 
+def test_a_short_document_gets_smaller_steps() -> None:
+    recipe = Recipe(epochs=4, tasks_per_step=16, min_steps=100)
+    sizes = {1: 1, 37: 1, 38: 2, 49: 2, 62: 2, 63: 3, 387: 15, 388: 16, 5000: 16}
+    assert {tasks: recipe.tasks_in_a_step(tasks) for tasks in sizes} == sizes
+
+
 def test_wrong_files_and_settings(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"no recipe 'quick': give paper, paper-5, fast, cpu, writer or the path"):
         load_recipe("quick")
