@@ -136,7 +136,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if not folder.is_dir():
             raise AdapterError(f"no adapter folder at {folder}") from None
         if (folder / TASKS_FILE).exists():

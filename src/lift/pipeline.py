@@ -120,7 +120,9 @@ def absorb(
                 for phase in phases:
                     report(_trained(producer, run, phase))
             if not run.tasks:
-                raise GenerationError("the generator gave no tasks, so there is nothing to learn")
+                raise GenerationError(
+                    "the generator gave no tasks, so there is nothing to learn: is there a sentence in the document?"
+                )
             report(_trained(producer, run, "done"))
             manifest = Manifest(
                 document={

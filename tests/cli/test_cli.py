@@ -227,6 +227,7 @@ def test_tasks_can_be_made_first_and_absorbed_later(
         (["ask", "ADAPTER", "Who?", "--dtype", "int3"], 1, "error: no dtype 'int3'"),
         (["ask", "ADAPTER", "--questions", "DOC"], 1, ":1: not JSON"),
         (["info", "OUT"], 1, "error: no adapter folder at"),
+        (["info", "DOC"], 1, "error: no adapter folder at"),
     ],
 )
 def test_what_goes_wrong_is_said_with_the_right_code(
