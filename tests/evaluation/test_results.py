@@ -60,3 +60,10 @@ def test_a_damaged_line(tmp_path: Path) -> None:
 def test_one_writer(tmp_path: Path) -> None:
     with Results(tmp_path), pytest.raises(StoreLockedError, match="another evaluation"):
         Results(tmp_path)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    place = tmp_path / "results"
+    place.write_text("")
+    with pytest.raises(BenchmarkError, match=r"cannot write results to .*results: File exists; give a folder"):
+        Results(place)

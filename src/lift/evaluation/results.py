@@ -88,11 +88,14 @@ class Results:
 
     Raises:
         StoreLockedError: another evaluation writes there.
-        BenchmarkError: a file there is damaged; the message gives the line.
+        BenchmarkError: it is no folder, or a file there is damaged; the message gives the line.
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BenchmarkError(f"cannot write results to {folder}: {error.strerror}; give a folder") from None
         self.folder = folder
         self._lock = FileLock(folder / "results.lock")
         try:
