@@ -22,8 +22,9 @@ from outcome import plot_lines, print_table
 from transformers import GenerationConfig, StoppingCriteria
 
 import lift
+from lift.attaching import attach_adapter
 from lift.folding import FoldedLora
-from lift.model import attach_adapter, load_base_model
+from lift.model import load_base_model
 
 TEXT = Path(__file__).parents[1] / "examples" / "picardo" / "picardo.txt"
 QUESTION = "Where was José Luis Picardo born?"

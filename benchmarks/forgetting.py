@@ -17,7 +17,8 @@ from statistics import fmean
 from example import count_right, encode, lifted_model, recorded_pairs
 from recipe import new_words
 
-from lift.model import BaseModel, attach_adapter, load_base_model
+from lift.attaching import attach_adapter
+from lift.model import BaseModel, load_base_model
 from lift.overlap import token_f1
 from lift.presets import load_recipe
 from lift.recipe import Recipe

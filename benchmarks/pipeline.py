@@ -19,8 +19,8 @@ from outcome import plot_lines, print_table
 from replay import replay_server
 
 import lift
+from lift.attaching import attach_adapter
 from lift.generation import open_inputs, open_store
-from lift.model import attach_adapter
 from lift.synthesis.producer import TaskProducer
 from lift.training.encoding import EncodedTask, encode_task
 from lift.training.schedule import Schedule, straight_fall

@@ -11,7 +11,8 @@ import time
 
 from example import encode, recorded_pairs
 
-from lift.model import attach_adapter, load_base_model
+from lift.attaching import attach_adapter
+from lift.model import load_base_model
 from lift.presets import load_recipe
 from lift.training.trainer import Trainer
 

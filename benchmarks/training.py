@@ -43,7 +43,7 @@ def usual(arguments: argparse.Namespace) -> dict[str, Any]:
     import torch
     from transformers import Trainer, TrainingArguments
 
-    from lift.model import attach_adapter
+    from lift.attaching import attach_adapter
 
     recipe, base, tasks = prepare(arguments)
     adapted = attach_adapter(base, recipe)
@@ -92,7 +92,7 @@ def usual(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def ours(arguments: argparse.Namespace) -> dict[str, Any]:
-    from lift.model import attach_adapter
+    from lift.attaching import attach_adapter
     from lift.training.schedule import Schedule
     from lift.training.trainer import Trainer
 

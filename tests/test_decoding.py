@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from lift.attaching import attach_adapter
 from lift.decoding import CommonStarts, decode_batch
-from lift.model import attach_adapter, load_base_model
+from lift.model import load_base_model
 from lift.recipe import Recipe
 
 WORDS = "the river begins as rain and where many small ways meet a brook is made of them".split()
@@ -95,6 +96,6 @@ def test_the_output_layer_copies_no_weights(tiny: Any, rows: int, adapter: str |
     finally:
         watch.remove()
         if adapted:
-            adapted.unload()
+            tiny.take_off(adapted)
     width = tiny.network.config.hidden_size
     assert strides == {(width, width, 1)}

@@ -45,7 +45,7 @@ def test_the_base_model_answers_in_between_and_comes_back(short: Document, base:
     assert digest(base) != before
     assert lifted.ask(QUESTION, without_adapter=True, max_new_tokens=8) == plain
     assert lifted.ask(QUESTION, max_new_tokens=8) != plain
-    with base.undressed():  # what a generator in this process computes with
+    with base.wearing(None):  # what a generator in this process computes with
         assert digest(base) == before
     lifted.close()
     assert digest(base) == before

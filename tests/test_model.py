@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from lift import model_files
+from lift.attaching import attach_adapter
 from lift.devices import choose_dtype
 from lift.errors import ModelError, RecipeError
-from lift.model import attach_adapter, load_base_model
+from lift.model import load_base_model
 from lift.recipe import Recipe
 
 
@@ -94,7 +95,7 @@ def test_an_adapter_has_the_recipes_shape_and_the_models_dtype(tiny_model: Path)
     assert {p.dtype for p in weights.values()} == {torch.bfloat16}
     assert {min(p.shape) for p in weights.values()} == {3}
     assert adapted.peft_config["default"].base_model_name_or_path == str(tiny_model)
-    adapted.unload()
+    base.take_off(adapted)
 
 
 def test_modules_that_do_not_exist_are_named(tiny_model: Path) -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from lift.attaching import attach_adapter
 from lift.errors import AdapterError
-from lift.model import attach_adapter, load_base_model
+from lift.model import load_base_model
 from lift.overlay import Overlay
 from lift.recipe import Recipe
 
@@ -36,7 +37,7 @@ def folder(base: Any, tmp_path: Path) -> Path:
         if "lora_" in name:
             torch.nn.init.normal_(weight, std=0.2)
     adapted.save_pretrained(tmp_path)
-    adapted.unload()
+    base.take_off(adapted)
     return tmp_path
 
 
@@ -71,7 +72,7 @@ def test_over_an_adapter_in_training(base: Any, folder: Path) -> None:
     trained = [name for name, weight in adapted.named_parameters() if weight.requires_grad]
     before = logits(adapted)
     overlay = Overlay(folder, base.network)
-    with base.undressed(), overlay.worn():
+    with base.wearing(None), overlay.worn():
         assert torch.allclose(logits(base.network), expected, atol=1e-5)
     assert torch.equal(logits(adapted), before)
     assert [name for name, weight in adapted.named_parameters() if weight.requires_grad] == trained
@@ -87,7 +88,7 @@ def test_over_weights_in_training(base: Any, folder: Path) -> None:
             weight += 0.1
     before = logits(base.network)
     overlay = Overlay(folder, base.network)
-    with base.undressed(), overlay.worn():
+    with base.wearing(None), overlay.worn():
         assert torch.allclose(logits(base.network), expected, atol=1e-5)
     assert torch.equal(logits(base.network), before)
     assert not torch.allclose(before, expected, atol=1e-2)

@@ -8,9 +8,9 @@ import torch
 
 import lift
 from lift.adapter import save_merged
+from lift.attaching import attach_adapter
 from lift.document import Document
 from lift.errors import AdapterError, BaseModelMismatchError, MissingExtraError, RecipeError
-from lift.model import attach_adapter
 from tests.conftest import RECORDED
 
 KNOBS: dict[str, Any] = {"rank": 4, "alpha": 8, "lr": 0.01, "epochs": 2, "tasks_per_segment": 5, "tasks_per_step": 4}
@@ -30,7 +30,7 @@ def test_layers_have_4_bits_and_adapters_do_not(base: lift.BaseModel) -> None:
     adapted = attach_adapter(base, lift.load_recipe(KNOBS))
     trained = {parameter.dtype for parameter in adapted.parameters() if parameter.requires_grad}
     assert trained == {torch.bfloat16}
-    adapted.unload()
+    base.take_off(adapted)
 
 
 def test_a_document_is_absorbed_and_loaded(short: Document, base: lift.BaseModel, tmp_path: Path) -> None:

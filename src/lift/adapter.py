@@ -19,6 +19,7 @@ from lift.atomic import write_atomically
 from lift.devices import NF4
 from lift.errors import AdapterError, AdapterExistsError, BaseModelMismatchError, LiftWarning
 from lift.full_tuning import FullTuning
+from lift.wardrobe import LoraLayers
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -86,23 +87,16 @@ def check_output_folder(folder: Path, *, overwrite: bool) -> None:
         raise AdapterExistsError(f"{folder} already holds a finished adapter; give another folder, or --overwrite")
 
 
-def save_adapter(adapted: Adapted, manifest: Manifest, folder: Path) -> Manifest:
-    """Write the adapter of `adapted`, or its full model, and the manifest; `lift.json` there means all is there.
+def save_adapter(base: BaseModel, adapted: Adapted, manifest: Manifest, folder: Path) -> Manifest:
+    """Write `adapted`, one of the adapters of `base`, and the manifest; `lift.json` there means all is there.
 
     Returns:
         The manifest with library versions and file hashes filled in.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as scratch:
-        if isinstance(adapted, FullTuning):
-            adapted.save_pretrained(scratch)
-            names = sorted(path.name for path in Path(scratch).iterdir())
-        else:
-            # The weights are views of one buffer; safetensors wants tensors of their own.
-            weights = {name: parameter.detach().cpu().clone() for name, parameter in _lora_weights(adapted)}
-            # Left to itself, peft would ask the hub whether the vocabulary was resized.
-            adapted.save_pretrained(scratch, state_dict=weights, save_embedding_layers=False)
-            names = list(_ADAPTER_FILES)
+        with base.wearing(adapted):
+            names = _save_weights(adapted, scratch)
         _remove_finished(folder)
         for name in names:
             Path(scratch, name).replace(folder / name)
@@ -113,6 +107,18 @@ def save_adapter(adapted: Adapted, manifest: Manifest, folder: Path) -> Manifest
     )
     write_atomically(folder / MANIFEST_FILE, json.dumps(asdict(manifest), indent=2, ensure_ascii=False) + "\n")
     return manifest
+
+
+def _save_weights(adapted: Adapted, folder: str) -> list[str]:
+    """Write an adapter that is on, or a full model; the names of the files."""
+    if isinstance(adapted, FullTuning):
+        adapted.save_pretrained(folder)
+        return sorted(path.name for path in Path(folder).iterdir())
+    # The weights are views of one buffer; safetensors wants tensors of their own.
+    weights = {name: parameter.detach().cpu().clone() for name, parameter in _lora_weights(adapted)}
+    # Left to itself, peft would ask the hub whether the vocabulary was resized.
+    adapted.save_pretrained(folder, state_dict=weights, save_embedding_layers=False)
+    return list(_ADAPTER_FILES)
 
 
 def _remove_finished(folder: Path) -> None:
@@ -197,12 +203,24 @@ def check_base_model(base: BaseModel, manifest: Manifest) -> None:
 
 
 def load_adapter(base: BaseModel, folder: Path) -> Adapted:
-    """Put the adapter in `folder` on `base`, in the base model's dtype as when it was trained; or the full model."""
-    if not (folder / _ADAPTER_FILES[0]).exists():
-        return FullTuning.load(base, folder)
+    """In its turn, put the adapter in `folder`, or the full model, on `base`, in the dtype that it was trained in.
+
+    What was on before is on again afterwards.
+    """
+    with base.turns.turn(), base.wardrobe.emptied():
+        if not (folder / _ADAPTER_FILES[0]).exists():
+            tuning = FullTuning.load(base, folder)
+            base.wardrobe.add(tuning, tuning.outfit)
+            return tuning
+        adapted = _load_lora(base, folder)
+        base.wardrobe.add(adapted, LoraLayers(adapted))
+        return adapted
+
+
+def _load_lora(base: BaseModel, folder: Path) -> PeftModel:
     from peft import PeftModel
 
-    from lift.model import quiet_peft
+    from lift.attaching import quiet_peft
 
     with quiet_peft():
         adapted = PeftModel.from_pretrained(base.network, str(folder), autocast_adapter_dtype=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,7 @@ from lift.prefix import shared_prefix
 
 if TYPE_CHECKING:
     from lift.folding import FoldedLora
-    from lift.model import BaseModel
+    from lift.model import Adapted, BaseModel
 
 __all__ = ["Asker"]
 
@@ -27,21 +27,21 @@ _SHARED_TOKENS: Final = 512
 
 
 class Asker:
-    """Asks `network`, which is `base` as it is or with an adapter, from any thread.
+    """Asks a base model, as it is or with one of its adapters, from any thread.
 
-    Answers take turns at the model, since what is folded or taken off is so for all. Where LoRA can be folded into the
-    weights, it is, for the time of an answer: one comes as fast as from the base model, but for the folding, which
-    takes as long as a few tokens.
+    Answers take turns at the model, since what it has on, it has on for all. Where LoRA can be folded into the weights,
+    it is, for the time of an answer: one comes as fast as from the base model, but for the folding, which takes as long
+    as a few tokens.
 
     Args:
-        base: tokenizer and context window.
-        network: what answers.
+        base: the model.
+        adapted: what it has on to answer; None is nothing.
         chat_format: how a question is put.
     """
 
-    def __init__(self, base: BaseModel, network: Any, chat_format: ChatFormat) -> None:
+    def __init__(self, base: BaseModel, adapted: Adapted | None, chat_format: ChatFormat) -> None:
         self._base = base
-        self._network = network
+        self._adapted = adapted
         self._format = chat_format
 
     def ask_many(
@@ -109,7 +109,7 @@ class Asker:
 
     def _decode(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, **options: Any) -> list[str]:
         return decode_batch(
-            self._network,
+            self._base.network,
             self._base.tokenizer,
             prompts,
             stop_ids=self._format.stop_ids,
@@ -119,22 +119,21 @@ class Asker:
 
     @contextmanager
     def _answering(self, without_adapter: bool) -> Iterator[None]:
-        """In its turn at the model; within, LoRA is folded, or taken off."""
-        with (
-            self._base.turns.turn(),
-            self._network.disable_adapter() if without_adapter else self._folded.answering(),
-        ):
+        """In its turn at the model; within, the adapter is on and LoRA folded, or nothing is on."""
+        adapted = None if without_adapter else self._adapted
+        with self._base.wearing(adapted), self._folded.answering() if adapted else nullcontext():
             yield
 
     @cached_property
     def _folded(self) -> FoldedLora:
+        """Made when the adapter is on for the first time."""
         from lift.folding import FoldedLora
 
-        return FoldedLora(self._network, lr=None)
+        return FoldedLora(self._base.network, lr=None)
 
     def _after_one_prefix(self, prompts: Sequence[list[int]], shared: int, max_new_tokens: int) -> list[str]:
         """The answers where all prompts begin alike: that part is computed once."""
-        starts = CommonStarts(self._network, self._base.tokenizer, [prompts[0][:shared]])
+        starts = CommonStarts(self._base.network, self._base.tokenizer, [prompts[0][:shared]])
         return [self._decode([prompt], max_new_tokens, starts=starts, begun=[0])[0] for prompt in prompts]
 
     def _fit(self, text: str, room: int) -> str:

@@ -39,7 +39,8 @@ class LiftedModel:
 
     Attributes:
         base: the base model; its weights are as they were.
-        adapted: the same with the adapter on (a `peft.PeftModel`, or a `FullTuning`).
+        adapted: the same with the adapter on (a `peft.PeftModel`, or a `FullTuning`). To compute with it directly
+            where `base` has several adapters, do so within `base.wearing(adapted)`.
         manifest: what `lift.json` says.
     """
 
@@ -151,7 +152,7 @@ class LiftedModel:
         folder = Path(folder)
         if merged:
             with tempfile.TemporaryDirectory() as scratch:
-                save_adapter(self.adapted, self.manifest, Path(scratch))
+                save_adapter(self.base, self.adapted, self.manifest, Path(scratch))
                 # Merging changes weights, and the base model here may serve other adapters.
                 fresh = load_base_model(self.base.id, device="cpu", dtype=self.base.dtype_name)
                 save_merged(fresh, Path(scratch), folder)
@@ -160,11 +161,11 @@ class LiftedModel:
         folder.mkdir(parents=True, exist_ok=True)
         if self._tasks and self._tasks.is_file() and self._tasks.parent != folder:
             shutil.copyfile(self._tasks, folder / TASKS_FILE)
-        self.manifest = save_adapter(self.adapted, self.manifest, folder)
+        self.manifest = save_adapter(self.base, self.adapted, self.manifest, folder)
 
     def close(self) -> None:
-        """Take the adapter off; `base` is free for another document. This object cannot answer any more."""
-        self.adapted.unload()
+        """Take the adapter off `base` and forget it. This object cannot answer any more."""
+        self.base.take_off(self.adapted)
 
 
 class Conversation:
@@ -198,7 +199,8 @@ def load(
 
     Args:
         folder: what `lift absorb` or `LiftedModel.save` wrote.
-        model: where the base model is now, if not under the name in `lift.json`; or one that is loaded.
+        model: where the base model is now, if not under the name in `lift.json`; or one that is loaded, which may
+            have other adapters on: each answers when it is asked.
         device, dtype: as for `lift.absorb`.
 
     Raises:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -15,19 +14,22 @@ if TYPE_CHECKING:
 
     from lift.model import BaseModel
 
-__all__ = ["FullTuning"]
+__all__ = ["FullTuning", "OtherWeights"]
 
 
 class FullTuning(nn.Module):
-    """The base model with other weights; its own are kept and come back with `unload`, bit by bit.
+    """The base model with other weights; its own are kept and come back bit by bit when these are taken off.
 
     It has what lift uses of a `peft.PeftModel`, by the same names. In memory are both: the weights as they were, and
     the ones in training.
 
     Args:
-        base: the model; only its trained weights are replaced.
+        base: the model, with nothing on; only its trained weights are replaced.
         layers_below: layers that stay as they are; where there are some, so do the embeddings.
         weights: the weights to put on, by name; None are copies of the base model's, to be trained.
+
+    Attributes:
+        outfit: the other weights.
     """
 
     def __init__(
@@ -36,13 +38,13 @@ class FullTuning(nn.Module):
         super().__init__()
         self.network = base.network
         self._base = base
-        trained = _trained(base.network, layers_below)
-        self._parameters_by_name = trained
-        self._originals = {name: parameter.data for name, parameter in trained.items()}
-        for name, parameter in trained.items():
-            parameter.data = parameter.data.clone() if weights is None else weights[name].to(parameter)
-            parameter.requires_grad_(weights is None)
-        base.tunings.append(self)
+        replaced = _trained(base.network, layers_below)
+        others = [
+            parameter.data.clone() if weights is None else weights[name].to(parameter)
+            for name, parameter in replaced.items()
+        ]
+        self.outfit = OtherWeights(list(replaced.values()), others, trainable=weights is None)
+        self.outfit.put_on()
 
     @classmethod
     def load(cls, base: BaseModel, folder: Path) -> Self:
@@ -84,27 +86,28 @@ class FullTuning(nn.Module):
         self.network.save_pretrained(folder)
         self._base.tokenizer.save_pretrained(folder)
 
-    @contextmanager
-    def disable_adapter(self) -> Iterator[None]:
-        """Within, the base model's own weights answer."""
-        tuned = {name: parameter.data for name, parameter in self._parameters_by_name.items()}
-        self._put_on(self._originals)
-        try:
-            yield
-        finally:
-            self._put_on(tuned)
 
-    def unload(self) -> None:
-        """The base model is as it was."""
-        self._put_on(self._originals)
-        for parameter in self._parameters_by_name.values():
-            parameter.requires_grad_(False)
-            parameter.grad = None
-        self._base.tunings.remove(self)
+class OtherWeights:
+    """Other values of a network's parameters, which are put on and taken off by reference."""
 
-    def _put_on(self, weights: Mapping[str, torch.Tensor]) -> None:
-        for name, parameter in self._parameters_by_name.items():
-            parameter.data = weights[name]
+    def __init__(self, parameters: Sequence[nn.Parameter], values: Sequence[torch.Tensor], *, trainable: bool) -> None:
+        self._parameters = parameters
+        self._values = values
+        self._originals = [parameter.data for parameter in parameters]
+        self._trainable = trainable
+
+    def put_on(self) -> None:
+        self._swap(self._values, requires_grad=self._trainable)
+
+    def take_off(self) -> None:
+        # An optimizer may have moved them elsewhere.
+        self._values = [parameter.data for parameter in self._parameters]
+        self._swap(self._originals, requires_grad=False)
+
+    def _swap(self, values: Sequence[torch.Tensor], *, requires_grad: bool) -> None:
+        for parameter, value in zip(self._parameters, values, strict=True):
+            parameter.data = value
+            parameter.requires_grad_(requires_grad)
 
 
 def _trained(network: PreTrainedModel, layers_below: int) -> dict[str, nn.Parameter]:

@@ -1,13 +1,11 @@
-"""Base models: load and identify them; attach a LoRA adapter."""
+"""Base models: load and identify them, and change the adapters that they have on."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
-import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
@@ -19,21 +17,21 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from lift.bundled import EMBEDDED
 from lift.chat_format import ChatFormat
 from lift.devices import NF4, choose_device, choose_dtype
-from lift.errors import MissingExtraError, ModelError, RecipeError
-from lift.full_tuning import FullTuning
+from lift.errors import MissingExtraError, ModelError
 from lift.model_files import find_model, first_line, quiet_transformers
-from lift.recipe import Recipe
-from lift.sharding import is_sharded
 from lift.sharding import shard as divide
 from lift.turns import Turns
+from lift.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Adapted", "BaseModel", "attach_adapter", "load_base_model"]
+    from lift.full_tuning import FullTuning
 
-# A base model with something on it that is trained; `unload` takes it off.
+__all__ = ["Adapted", "BaseModel", "load_base_model"]
+
+# A base model with something on it that is trained; `BaseModel.take_off` takes it off.
 Adapted: TypeAlias = "PeftModel | FullTuning"
 
 # oneDNN keeps a compiled kernel for each of the last 1,024 shapes, and packs have ever new shapes: 0.7 GB on
@@ -59,7 +57,7 @@ class BaseModel:
         commit: the hub's commit hash, where there is one.
         fingerprint: sha256 over a sample of every weight, the same in every dtype (`_fingerprint`).
         turns: whose turn it is to compute with it, where several threads do.
-        tunings: full tunings that are on it now.
+        wardrobe: the adapters that belong to it, one of which may be on.
     """
 
     network: PreTrainedModel
@@ -69,7 +67,7 @@ class BaseModel:
     commit: str | None
     fingerprint: str
     turns: Turns = field(default_factory=Turns)
-    tunings: list[FullTuning] = field(default_factory=list)
+    wardrobe: Wardrobe = field(default_factory=Wardrobe)
 
     @property
     def device(self) -> torch.device:
@@ -119,26 +117,34 @@ class BaseModel:
         return self.n_layers - max(1, round(self.n_layers * trained_share))
 
     @contextlib.contextmanager
-    def undressed(self) -> Iterator[None]:
-        """As it was loaded: in its turn, adapter off, stock attention, answering; then as it was before."""
-        from peft.tuners.tuners_utils import BaseTunerLayer
+    def wearing(self, adapted: Adapted | None) -> Iterator[None]:
+        """In its turn, answering, with `adapted` on, or as it was loaded (None); then as it was before.
 
-        with self.turns.turn(), ExitStack() as stack:
-            for tuning in self.tunings:
-                stack.enter_context(tuning.disable_adapter())
-            adapters = [module for module in self.network.modules() if isinstance(module, BaseTunerLayer)]
-            attention, training = self.network.config._attn_implementation, self.network.training
-            for adapter in adapters:
-                adapter.enable_adapters(False)
-            self.network.set_attn_implementation(self.attention)
-            self.network.eval()
+        Raises:
+            AdapterError: `adapted` was taken off.
+        """
+        network = self.network
+        with self.turns.turn():
+            attention, training = network.config._attn_implementation, network.training
             try:
-                yield
+                with self.wardrobe.wearing(adapted):
+                    if training:
+                        network.set_attn_implementation(self.attention)
+                        network.eval()
+                    yield
             finally:
-                self.network.train(training)
-                self.network.set_attn_implementation(attention)
-                for adapter in adapters:
-                    adapter.enable_adapters(True)
+                if training:  # what is on again, too
+                    network.train()
+                    network.set_attn_implementation(attention)
+
+    def take_off(self, adapted: Adapted, *, urgent: bool = False) -> None:
+        """In its turn, take `adapted` off for good.
+
+        Args:
+            urgent: whoever has the turn should cut it short.
+        """
+        with self.turns.turn(urgent=urgent):
+            self.wardrobe.remove(adapted)
 
     def chat_format(self, prompt_template: str, title: str) -> ChatFormat:
         """The format of a document's questions for this model."""
@@ -211,60 +217,6 @@ def load_base_model(
         commit=getattr(network.config, "_commit_hash", None),
         fingerprint=fingerprint,
     )
-
-
-def attach_adapter(base: BaseModel, recipe: Recipe) -> Adapted:
-    """Put a fresh LoRA adapter on `base` (seeded by the recipe), or make its weights trainable; `unload` undoes it.
-
-    What is trained has the base model's dtype: compute copies of the optimizer's float32 masters.
-
-    Raises:
-        RecipeError: `target_modules` names no module of this model, or such an adapter does not go with a base model
-            that is sharded or has 4-bit weights.
-    """
-    from peft import LoraConfig, TaskType, get_peft_model
-
-    targets = recipe.target_modules
-    below = base.layers_below(recipe.trained_share)
-    if recipe.adapter == "none" and base.quantised:
-        raise RecipeError("adapter=none trains the weights themselves, which 4-bit ones do not allow; take lora")
-    if recipe.adapter in ("dora", "none") and is_sharded(base.network):
-        raise RecipeError(f"adapter={recipe.adapter} needs whole weights: leave --shard out, or take lora or rslora")
-    if recipe.adapter == "none":
-        return FullTuning(base, layers_below=below)
-    config = LoraConfig(
-        task_type=TaskType.CAUSAL_LM,
-        r=recipe.rank,
-        lora_alpha=recipe.alpha,  # type: ignore[arg-type]  # peft scales by a float as well
-        lora_dropout=recipe.dropout,
-        use_rslora=recipe.adapter == "rslora",
-        use_dora=recipe.adapter == "dora",
-        target_modules=targets if isinstance(targets, str) else list(targets),
-        exclude_modules=rf".*\.layers\.({'|'.join(map(str, range(below)))})\..*" if below else None,
-        revision=base.commit,
-    )
-    with torch.random.fork_rng(devices=[base.device] if base.device.type == "cuda" else []):
-        torch.manual_seed(recipe.seed)
-        try:
-            with quiet_peft():
-                adapted = get_peft_model(base.network, config, autocast_adapter_dtype=False)
-        except ValueError as error:
-            raise RecipeError(f"target_modules={targets!r} does not fit {base.id}: {first_line(error)}") from error
-    if base.quantised:  # peft takes float32 where it sees no floating-point weights
-        for parameter in adapted.parameters():
-            if parameter.requires_grad:
-                parameter.data = parameter.data.to(base.dtype)
-    # peft puts the folder there that the weights came from, which may be a cache.
-    config.base_model_name_or_path = base.hub_id
-    return adapted
-
-
-@contextlib.contextmanager
-def quiet_peft() -> Iterator[None]:
-    """Without the warnings that peft and transformers have for each other's developers."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
 
 
 def _four_bits() -> BitsAndBytesConfig:

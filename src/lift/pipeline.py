@@ -15,11 +15,12 @@ from typing import Any, Final
 
 from lift.adapter import TASKS_FILE, Manifest, check_output_folder, save_adapter
 from lift.atomic import write_atomically
+from lift.attaching import attach_adapter
 from lift.chat import LiftedModel
 from lift.document import Document
 from lift.errors import GenerationError, ModelError
 from lift.generation import generation_counts, load_if_named, name_of, open_inputs, open_store, snapshot
-from lift.model import Adapted, BaseModel, attach_adapter
+from lift.model import Adapted, BaseModel
 from lift.presets import default_recipe, load_recipe
 from lift.processes import Processes
 from lift.progress import Phase, Progress
@@ -104,8 +105,7 @@ def absorb(
         checkpoints = _checkpoints(out)
         report(Progress("loading", segments_total=len(store.segments)))
         base = load_if_named(model, device, dtype)
-        with base.turns.turn():
-            adapted = attach_adapter(base, chosen)
+        adapted = attach_adapter(base, chosen)
         try:
             if backend.needs_model and is_sharded(base.network):
                 raise ModelError("a sharded model answers in all processes at once: it cannot write its own tasks")
@@ -143,14 +143,13 @@ def absorb(
                 },
             )
             if out is not None:
-                manifest = save_adapter(adapted, manifest, folder)
+                manifest = save_adapter(base, adapted, manifest, folder)
                 (folder / BUDGET_FILE).unlink(missing_ok=True)
             if checkpoints:
                 checkpoints.remove()
             processes.share(dataclasses.asdict(manifest))
         except BaseException:
-            with base.turns.turn(urgent=True):
-                adapted.unload()
+            base.take_off(adapted, urgent=True)
             raise
         return LiftedModel(base, adapted, manifest, tasks=store.path, scratch=scratch)
 
@@ -164,8 +163,7 @@ def _absorb_along(
     processes: Processes,
 ) -> LiftedModel:
     """What a process does that is not the leader: it trains along, on the leader's tasks, and writes nothing."""
-    with base.turns.turn():
-        adapted = attach_adapter(base, recipe)
+    adapted = attach_adapter(base, recipe)
     processes.join(base.device)
     expected = processes.share()
     run = _training_run(adapted, recipe, base, document, backend, None, expected, _checkpoints(out), processes)
@@ -244,7 +242,7 @@ def fit_to_budget(
         quoted = quotes / recipe.expected_tasks(1)
         speed = measure_speed(adapted, recipe, chat_format, segments, base.context_tokens, quoted)
     finally:
-        adapted.unload()
+        base.take_off(adapted)
     speed = Speed(**processes.share(dataclasses.asdict(speed)))  # no two processes measure the same
     fitted = fit_recipe(speed, len(segments), seconds, recipe)
     spare = seconds_to_spare(speed, len(segments), seconds, fitted)

@@ -12,10 +12,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 from lift.adapter import Manifest, check_output_folder, save_adapter
+from lift.attaching import attach_adapter
 from lift.document import Document
 from lift.errors import RecipeError, TaskFileError
 from lift.generation import load_if_named
-from lift.model import attach_adapter
 from lift.presets import load_recipe
 from lift.progress import Progress
 from lift.recipe import Recipe
@@ -104,9 +104,9 @@ def train_writer(
             losses={"first": round(fmean(losses[:tenth]), 4), "last": round(fmean(losses[-tenth:]), 4)},
             seconds={"total": round(time.monotonic() - started, 2)},
         )
-        return save_adapter(adapted, manifest, folder)
+        return save_adapter(base, adapted, manifest, folder)
     finally:
-        adapted.unload()
+        base.take_off(adapted)
 
 
 def writer_lessons(document: Document, recording: Path, recipe: Recipe) -> list[list[Task]]:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 import lift
+from lift.attaching import attach_adapter
 from lift.document import Document
 from lift.errors import RecipeError
-from lift.model import attach_adapter
 from lift.recipe import Recipe
 from lift.splitting import split_document
 from lift.training.budget import Speed, fit_recipe, measure_speed, seconds_to_spare
@@ -84,7 +84,7 @@ def test_quotes_are_timed_as_the_sentences_that_they_are(tiny_model: Path, monke
     for quoted in (0.0, 0.5, 1.0):
         adapted = attach_adapter(base, recipe)
         measure_speed(adapted, recipe, base.chat_format("{question}", "M"), segments[:1], base.context_tokens, quoted)
-        adapted.unload()
+        base.take_off(adapted)
     plain, half, whole = lengths[0], lengths[4], lengths[8]
     assert max(plain) < min(whole)
     assert sorted(half) == sorted(plain[:4] + whole[:4])

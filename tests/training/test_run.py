@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import lift
-from lift.model import attach_adapter
+from lift.attaching import attach_adapter
 from lift.tasks import Task
 from lift.training.run import TrainingRun
 
@@ -59,7 +59,7 @@ def run_beside(source: Slow, base: lift.BaseModel) -> TrainingRun:
     source.run = run
     for _ in run.until_done():
         pass
-    adapted.unload()
+    base.take_off(adapted)
     return run
 
 

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 import torch
 
+from lift.attaching import attach_adapter
 from lift.errors import TrainingError
-from lift.model import attach_adapter, load_base_model
+from lift.model import load_base_model
 from lift.recipe import Recipe
 from lift.training.encoding import EncodedTask
 from lift.training.trainer import Trainer
@@ -80,7 +81,7 @@ def test_the_base_model_never_changes(tiny_model: Path) -> None:
     model = attach_adapter(base, RECIPE)
     with Trainer(model, RECIPE) as trainer:
         trainer.step(tasks(8))
-    model.unload()
+    base.take_off(model)
     after = base.network.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)

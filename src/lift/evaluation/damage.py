@@ -47,6 +47,6 @@ def measure_invention(method: Method, document: Document, unanswerable: Sequence
 def _perplexity(method: Method, text: str) -> float:
     base = method.setting.base
     ids = torch.tensor([base.tokenizer(text)["input_ids"]], device=base.device)
-    with torch.inference_mode():
-        loss = method.network(input_ids=ids, labels=ids).loss
+    with base.wearing(method.adapted), torch.inference_mode():
+        loss = base.network(input_ids=ids, labels=ids).loss
     return math.exp(float(loss))

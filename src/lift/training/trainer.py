@@ -61,24 +61,24 @@ class Trainer:
         self._adapted = adapted
         self._processes = processes or Processes()
         self._processes.join(self._device)
+        self._sharded = is_sharded(adapted)
         with self._turns.turn():
             self._unfit = why_not_packs(adapted)
+            self._optimizer = MasterAdamW(
+                [parameter for parameter in adapted.parameters() if parameter.requires_grad],
+                lr=recipe.lr,
+                warmup_steps=recipe.warmup_steps,
+                weight_decay=recipe.weight_decay,
+                max_grad_norm=recipe.max_grad_norm,
+            )
+            # What the trunk has kept differs between processes, and those of a sharded model compute alike.
+            whole = not self._unfit and not self._sharded
+            self._trunk = FrozenTrunk.of(cast(PreTrainedModel, adapted.get_base_model())) if whole else None
+            self._folded = FoldedLora(adapted, recipe.lr)
         if self._unfit:
             family = adapted.config.model_type
             message = f"{family} is trained on padded batches, which takes longer: packs do not fit it, {self._unfit}"
             warnings.warn(message, LiftWarning, stacklevel=3)
-        self._optimizer = MasterAdamW(
-            [parameter for parameter in adapted.parameters() if parameter.requires_grad],
-            lr=recipe.lr,
-            warmup_steps=recipe.warmup_steps,
-            weight_decay=recipe.weight_decay,
-            max_grad_norm=recipe.max_grad_norm,
-        )
-        self._sharded = is_sharded(adapted)
-        # What the trunk has kept differs between processes, and those of a sharded model compute alike.
-        whole = not self._unfit and not self._sharded
-        self._trunk = FrozenTrunk.of(cast(PreTrainedModel, adapted.get_base_model())) if whole else None
-        self._folded = FoldedLora(adapted, recipe.lr)
         self._losses: list[torch.Tensor] = []
         self._stack = ExitStack()
         self.tokens = 0

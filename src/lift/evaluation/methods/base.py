@@ -46,7 +46,7 @@ class Method(ABC):
     Attributes:
         costs: what `prepare` cost: steps, tokens, tasks, where there is something to tell; `prepare_seconds` where
             it is not what the clock says.
-        adapted: the network with the method's adapter; None where the base model answers.
+        adapted: the method's adapter; None where the base model answers.
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -82,17 +82,12 @@ class Method(ABC):
         """Answers to questions that have nothing to do with a document, asked without its title or text."""
         return self._asker("{question}", "").ask_many(questions, max_new_tokens=self.setting.max_new_tokens)
 
-    @property
-    def network(self) -> Any:
-        """What answers."""
-        return self.adapted or self.setting.base.network
-
     def _asker(self, prompt_template: str, title: str) -> Asker:
         base = self.setting.base
-        return Asker(base, self.network, base.chat_format(prompt_template, title))
+        return Asker(base, self.adapted, base.chat_format(prompt_template, title))
 
     def close(self) -> None:
         """Leave the base model as it was."""
         if self.adapted is not None:
-            self.adapted.unload()
+            self.setting.base.take_off(self.adapted)
             self.adapted = None

@@ -9,9 +9,9 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from lift.attaching import attach_adapter
 from lift.document import Document
 from lift.evaluation.methods.base import Method
-from lift.model import attach_adapter
 from lift.splitting import split_document
 from lift.training.encoding import EncodedTask
 from lift.training.schedule import straight_fall
@@ -42,8 +42,7 @@ class _TextTraining(Method):
         chunks = [self.encode(number, pieces) for number in range(len(pieces))]
         tasks = recipe.expected_tasks(len(split_document(document, recipe)))
         batches = list(self.batches(chunks, math.ceil(tasks * recipe.epochs / recipe.tasks_per_step)))
-        with base.turns.turn():
-            self.adapted = attach_adapter(base, recipe)
+        self.adapted = attach_adapter(base, recipe)
         started = time.monotonic()
         with Trainer(self.adapted, recipe, base.turns) as trainer:
             for number, batch in enumerate(batches):

@@ -65,7 +65,7 @@ class LocalBackend(InProcessBackend):
 
         for job, lead in zip(jobs, leads, strict=True):
             job.hand_over(lead)
-        with base.undressed():
+        with base.wearing(None):
             decode_batch(
                 base.network,
                 base.tokenizer,

@@ -118,7 +118,7 @@ class WriterBackend(InProcessBackend):
         while asked := self._next_foci(drafts, ends - time.monotonic()):
             begun = time.monotonic()
             # A turn at a time, so that nobody waits long who computes with the model as well.
-            with base.undressed(), self._overlay.worn():
+            with base.wearing(None), self._overlay.worn():
                 reader = reader or _Reader(base, chat, [draft for draft in drafts if draft.foci])
                 questions = self._ask(reader, asked)
                 answers = reader.write(

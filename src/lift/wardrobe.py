@@ -1,0 +1,117 @@
+"""Several adapters of one base model, of which it has one on at a time, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakKeyDictionary
+
+from lift.errors import AdapterError
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+    from torch import nn
+
+__all__ = ["LoraLayers", "Outfit", "Wardrobe"]
+
+
+class Outfit(Protocol):
+    """What an adapter changes in the base model."""
+
+    def put_on(self) -> None:
+        """The base model computes with it, which has nothing on."""
+
+    def take_off(self) -> None:
+        """The base model is as it was; also where somebody has taken it off already."""
+
+
+class LoraLayers:
+    """The layers of a peft adapter, in the places of the base model's own.
+
+    peft could hold several adapters in one layer each, but then they would be saved, trained and taken off together.
+
+    Args:
+        adapted: the adapter, just put on.
+    """
+
+    def __init__(self, adapted: PeftModel) -> None:
+        from peft.tuners.tuners_utils import BaseTunerLayer
+
+        self._network = adapted.get_base_model()
+        self._config = self._network.peft_config
+        found = [(path, layer) for path, layer in self._network.named_modules() if isinstance(layer, BaseTunerLayer)]
+        places = [path.rpartition(".") for path, _ in found]
+        self._places = [(self._network.get_submodule(parent), name) for parent, _, name in places]
+        self._layers = [layer for _, layer in found]
+
+    def put_on(self) -> None:
+        for (parent, name), layer in zip(self._places, self._layers, strict=True):
+            setattr(parent, name, layer)
+        self._network.peft_config = self._config
+
+    def take_off(self) -> None:
+        for (parent, name), layer in zip(self._places, self._layers, strict=True):
+            setattr(parent, name, layer.get_base_layer())
+        # With it left behind, peft would take the next adapter for a second one of this.
+        vars(self._network).pop("peft_config", None)
+
+
+class Wardrobe:
+    """The adapters that belong to one base model. Whoever calls it has the turn at the model.
+
+    An adapter that nobody holds any more is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._outfits: WeakKeyDictionary[nn.Module, Outfit] = WeakKeyDictionary()
+        self._on: Outfit | None = None
+
+    def add(self, adapted: nn.Module, outfit: Outfit) -> None:
+        """Take note of an adapter that was put on a model with nothing on."""
+        self._outfits[adapted] = self._on = outfit
+
+    def remove(self, adapted: nn.Module) -> None:
+        """Take an adapter off for good."""
+        outfit = self._outfits.pop(adapted, None)
+        if outfit is self._on:
+            self._change(None)
+
+    @contextmanager
+    def wearing(self, adapted: nn.Module | None) -> Iterator[None]:
+        """Within, the model has `adapted` on, or nothing; then what it had before.
+
+        Raises:
+            AdapterError: `adapted` was taken off for good.
+        """
+        if adapted is not None and adapted not in self._outfits:
+            raise AdapterError("this adapter was taken off its base model (`close`); load it again")
+        before = self._on
+        self._change(self._outfits[adapted] if adapted is not None else None)
+        try:
+            yield
+        finally:
+            self._change(before)
+
+    def empty(self) -> None:
+        """Nothing is on, until it is asked for."""
+        self._change(None)
+
+    @contextmanager
+    def emptied(self) -> Iterator[None]:
+        """Within, nothing is on at first; then what was on before, if anything was."""
+        before = self._on
+        self._change(None)
+        try:
+            yield
+        finally:
+            self._change(before or self._on)
+
+    def _change(self, outfit: Outfit | None) -> None:
+        if outfit is self._on:
+            return
+        if self._on:
+            self._on.take_off()
+        if outfit:
+            outfit.put_on()
+        self._on = outfit
