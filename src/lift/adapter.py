@@ -207,7 +207,7 @@ def load_adapter(base: BaseModel, folder: Path) -> Adapted:
 
     What was on before is on again afterwards.
     """
-    with base.turns.turn(), base.wardrobe.emptied():
+    with base.between_steps(), base.wardrobe.emptied():
         if not (folder / _ADAPTER_FILES[0]).exists():
             tuning = FullTuning.load(base, folder)
             base.wardrobe.add(tuning, tuning.outfit)

@@ -123,17 +123,22 @@ class BaseModel:
         Raises:
             AdapterError: `adapted` was taken off.
         """
+        with self.between_steps(), self.wardrobe.wearing(adapted):
+            yield
+
+    @contextlib.contextmanager
+    def between_steps(self) -> Iterator[None]:
+        """In its turn, with stock attention and in evaluation mode; then as whoever trains it left it."""
         network = self.network
         with self.turns.turn():
             attention, training = network.config._attn_implementation, network.training
+            if training:
+                network.set_attn_implementation(self.attention)
+                network.eval()
             try:
-                with self.wardrobe.wearing(adapted):
-                    if training:
-                        network.set_attn_implementation(self.attention)
-                        network.eval()
-                    yield
+                yield
             finally:
-                if training:  # what is on again, too
+                if training:
                     network.train()
                     network.set_attn_implementation(attention)
 

@@ -1,6 +1,8 @@
 """The rules by which a writer's pairs are kept, and what it refuses; whole runs are in tests/integration."""
 
+import json
 import math
+import shutil
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +12,7 @@ import pytest
 
 from lift.bundled import EMBEDDED_WRITER
 from lift.document import Document, Segment
-from lift.errors import BaseModelMismatchError, GeneratorUnavailableError, LiftWarning, RecipeError
+from lift.errors import AdapterError, BaseModelMismatchError, GeneratorUnavailableError, LiftWarning, RecipeError
 from lift.model import load_base_model
 from lift.recipe import Recipe
 from lift.splitting import split_document
@@ -172,6 +174,23 @@ def test_what_it_cannot_write(knobs: dict[str, Any]) -> None:
 def test_another_base_model(tiny_model: Path) -> None:
     with pytest.raises(BaseModelMismatchError):
         open_backend("writer").use_model(load_base_model(tiny_model))
+
+
+def copied_writer(folder: Path, taught: str) -> str:
+    shutil.copytree(EMBEDDED_WRITER, folder)
+    manifest = json.loads((folder / "lift.json").read_text(encoding="utf-8"))
+    manifest["document"]["sha256"] = taught
+    (folder / "lift.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return f"writer:{folder}"
+
+
+@pytest.mark.parametrize(
+    ("taught", "message"),
+    [("5f0c", "is no task writer: it knows a document"), ("writer-0", "another lift's prompts; teach it again")],
+)
+def test_other_adapters(taught: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(AdapterError, match=message):
+        open_backend(copied_writer(tmp_path / "w", taught))
 
 
 def test_only_the_embedded_model_has_one() -> None:

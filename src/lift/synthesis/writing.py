@@ -23,7 +23,7 @@ from lift.synthesis.foci import find_foci
 from lift.synthesis.phrases import find_phrases
 from lift.synthesis.prompts import window_start
 
-__all__ = ["WRITER_VERSION", "answer_prompt", "ask_prompt", "foci_of", "title_in", "view"]
+__all__ = ["WRITER_PREFIX", "WRITER_VERSION", "answer_prompt", "ask_prompt", "foci_of", "title_in", "view"]
 
 _WINDOW_CHARS: Final = 300
 # The names in so many characters before the segment, those that occur often and lately first.
@@ -49,7 +49,8 @@ Segment:
 _ASK: Final = "{view}\n\nAsk for: {focus}"
 _ANSWER: Final = "{view}\n\nQuestion: {question}"
 
-WRITER_VERSION: Final = "writer-" + hashlib.sha256(f"{_VIEW}{_ASK}{_ANSWER}".encode()).hexdigest()[:12]
+WRITER_PREFIX: Final = "writer-"
+WRITER_VERSION: Final = WRITER_PREFIX + hashlib.sha256(f"{_VIEW}{_ASK}{_ANSWER}".encode()).hexdigest()[:12]
 
 
 def view(document: Document, segment: Segment, window_chars: int = _WINDOW_CHARS) -> str:

@@ -82,7 +82,7 @@ class InProcessBackend(Backend):
     def answer(self, base: BaseModel, jobs: list[Job]) -> None:
         """Answer `jobs` together, in a thread of its own: pieces, then a `Usage` for each.
 
-        It computes within `base.wearing(None)`, and ends soon where a job is stopped or `base.turns.urgent`.
+        It computes within `base.wearing(...)`, and ends soon where a job is stopped or `base.turns.urgent`.
         What it raises fails these jobs and no others.
         """
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lift.document import Document, Segment
+from lift.errors import AdapterError
 from lift.prefix import shared_prefix
 from lift.recipe import Recipe
 from lift.synthesis.backends.by_phrase import requests_by_phrase
@@ -23,15 +24,15 @@ from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import Request
 from lift.synthesis.quotes import QUOTES_VERSION, Quoter
 from lift.synthesis.usage import Usage
-from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, view
+from lift.synthesis.writing import WRITER_PREFIX, WRITER_VERSION, answer_prompt, ask_prompt, view
 from lift.task_store import StoreIdentity
 
 if TYPE_CHECKING:
     import torch
 
     from lift.chat_format import ChatFormat
-    from lift.model import BaseModel
-    from lift.overlay import Overlay
+    from lift.folding import FoldedLora
+    from lift.model import Adapted, BaseModel
     from lift.synthesis.naming import NameGuard
 
 __all__ = ["WriterBackend"]
@@ -55,7 +56,7 @@ class _Question:
 
 
 class WriterBackend(InProcessBackend):
-    """Writes tasks with the base model and a writer's adapter (`lift writer`), which it wears for a batch.
+    """Writes tasks with the base model and a writer's adapter (`lift writer`), which is on for a batch.
 
     It asks for one phrase of a segment after the other, until the segment has its number of pairs. The writer makes a
     question of each, without names and numbers of elsewhere, then answers it with the segment before its eyes. The
@@ -74,7 +75,15 @@ class WriterBackend(InProcessBackend):
         self.name = name
         self._folder = folder
         self._manifest = read_manifest(folder)
-        self._overlay: Overlay | None = None
+        taught = str(self._manifest.document["sha256"])
+        if not taught.startswith(WRITER_PREFIX):
+            raise AdapterError(
+                f"{folder} is no task writer: it knows a document. `lift writer` teaches a model to write"
+            )
+        if taught != WRITER_VERSION:
+            raise AdapterError(f"{folder} was taught with another lift's prompts; teach it again (`lift writer`)")
+        self._adapted: Adapted | None = None
+        self._folded: FoldedLora | None = None
         self._guard: NameGuard | None = None
         self._quoter = Quoter("", ())
         self._quoted = 0
@@ -84,12 +93,14 @@ class WriterBackend(InProcessBackend):
 
     def use_model(self, base: BaseModel) -> None:
         """Raises BaseModelMismatchError where the writer was taught on another model."""
-        from lift.adapter import check_base_model
-        from lift.overlay import Overlay
+        from lift.adapter import check_base_model, load_adapter
+        from lift.folding import FoldedLora
         from lift.synthesis.naming import NameGuard
 
         check_base_model(base, self._manifest)
-        self._overlay = Overlay(self._folder, base.network)
+        self._adapted = load_adapter(base, self._folder)
+        with base.wearing(self._adapted):
+            self._folded = FoldedLora(base.network, lr=None)
         self._guard = NameGuard(base.tokenizer)
         super().use_model(base)
 
@@ -110,7 +121,7 @@ class WriterBackend(InProcessBackend):
         return {"pairs that quote the text": self._quoted, **dropped}
 
     def answer(self, base: BaseModel, jobs: list[Job]) -> None:
-        assert self._overlay
+        assert self._folded
         chat = base.chat_format("{question}", title="")
         drafts = [Draft.of(job, self._quoter.names) for job in jobs]
         reader: _Reader | None = None
@@ -118,7 +129,7 @@ class WriterBackend(InProcessBackend):
         while asked := self._next_foci(drafts, ends - time.monotonic()):
             begun = time.monotonic()
             # A turn at a time, so that nobody waits long who computes with the model as well.
-            with base.wearing(None), self._overlay.worn():
+            with base.wearing(self._adapted), self._folded.answering():
                 reader = reader or _Reader(base, chat, [draft for draft in drafts if draft.foci])
                 questions = self._ask(reader, asked)
                 answers = reader.write(
