@@ -118,7 +118,6 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
         trainer.take_losses()
         seconds = time.monotonic() - started
     rate = (trainer.tokens - tokens) / seconds
-    adapted.eval()
     return report(tasks, rate, seconds) | right(base, adapted, recipe, arguments)
 
 

@@ -197,6 +197,8 @@ def test_methods_know_their_names() -> None:
     assert (spec.helper, spec.knobs) == ("org/name", ["segment_max_chars=400"])
     with pytest.raises(BenchmarkError, match="no method 'lora'; there are base"):
         parse_method("lora")
+    with pytest.raises(BenchmarkError, match="joined with colons"):
+        parse_method("epochs=3")  # what is left of lift:lr=1e-3,epochs=3
 
 
 def test_a_package_that_is_missing_is_said_before_anything_is_computed(

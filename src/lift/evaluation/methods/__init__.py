@@ -53,7 +53,8 @@ class MethodSpec:
         if self.name in _HELPED and self.knobs and self.knobs[0].startswith("model="):
             self.helper = self.knobs.pop(0).removeprefix("model=")
         if self.name not in METHODS:
-            raise BenchmarkError(f"no method {self.name!r}; there are {', '.join(METHODS)}")
+            hint = "; knobs are joined with colons: lift:epochs=8:rank=128" if "=" in self.name else ""
+            raise BenchmarkError(f"no method {self.name!r}; there are {', '.join(METHODS)}{hint}")
         self.training = self.name.partition("+")[0]
         self.trains = self.name not in _SEEDLESS
 
