@@ -20,9 +20,9 @@ from tests.training.test_trainer import adapter, tasks
 QUESTION = "Where was José Luis Picardo born?"
 RECIPE = Recipe(rank=4, alpha=8, lr=1e-2)
 KINDS: dict[str, dict[str, Any]] = {
-    "lora": {"rank": 2, "lr": 0.05, "epochs": 2},
-    "another lora": {"rank": 4, "lr": 0.05, "epochs": 1, "trained_share": 0.5},
-    "full": {"adapter": "none", "lr": 0.02, "epochs": 1},
+    "lora": {"rank": 2, "lr": 0.1, "epochs": 1, "min_steps": 8},
+    "another lora": {"rank": 4, "lr": 0.1, "epochs": 1, "min_steps": 8, "trained_share": 0.5},
+    "full": {"adapter": "none", "lr": 0.02, "epochs": 1, "min_steps": 8},
 }
 
 
