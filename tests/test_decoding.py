@@ -91,8 +91,7 @@ def test_the_output_layer_copies_no_weights(tiny: Any, rows: int, adapter: str |
         lambda layer, inputs, output: strides.add(inputs[0].stride())
     )
     try:
-        network = adapted or tiny.network
-        decode_batch(network, tiny.tokenizer, prompts(tiny, FIRST) * rows, stop_ids=[2], max_new_tokens=2)
+        decode_batch(tiny.network, tiny.tokenizer, prompts(tiny, FIRST) * rows, stop_ids=[2], max_new_tokens=2)
     finally:
         watch.remove()
         if adapted:

@@ -19,7 +19,6 @@ from lift.atomic import write_atomically
 from lift.devices import NF4
 from lift.errors import AdapterError, AdapterExistsError, BaseModelMismatchError, LiftWarning
 from lift.full_tuning import FullTuning
-from lift.wardrobe import LoraLayers
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -208,12 +207,9 @@ def load_adapter(base: BaseModel, folder: Path) -> Adapted:
     What was on before is on again afterwards.
     """
     with base.between_steps(), base.wardrobe.emptied():
-        if not (folder / _ADAPTER_FILES[0]).exists():
-            tuning = FullTuning.load(base, folder)
-            base.wardrobe.add(tuning, tuning.outfit)
-            return tuning
-        adapted = _load_lora(base, folder)
-        base.wardrobe.add(adapted, LoraLayers(adapted))
+        is_lora = (folder / _ADAPTER_FILES[0]).exists()
+        adapted = _load_lora(base, folder) if is_lora else FullTuning.load(base, folder)
+        base.wardrobe.add(adapted)
         return adapted
 
 

@@ -13,7 +13,6 @@ from lift.errors import ModelError, RecipeError
 from lift.full_tuning import FullTuning
 from lift.model_files import first_line
 from lift.sharding import is_sharded
-from lift.wardrobe import LoraLayers
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -43,20 +42,18 @@ def attach_adapter(base: BaseModel, recipe: Recipe) -> Adapted:
         if base.network.training:
             raise ModelError(f"{base.id} is in training for another document: wait until it is done, or load it twice")
         base.wardrobe.empty()
-        if recipe.adapter == "none":
-            tuning = FullTuning(base, layers_below=base.layers_below(recipe.trained_share))
-            base.wardrobe.add(tuning, tuning.outfit)
-            return tuning
-        adapted = _fresh_lora(base, recipe)
-        base.wardrobe.add(adapted, LoraLayers(adapted))
+        below = base.layers_below(recipe.trained_share)
+        full = recipe.adapter == "none"
+        adapted = FullTuning(base, layers_below=below) if full else _fresh_lora(base, recipe, below)
+        base.wardrobe.add(adapted)
         return adapted
 
 
-def _fresh_lora(base: BaseModel, recipe: Recipe) -> PeftModel:
+def _fresh_lora(base: BaseModel, recipe: Recipe, below: int) -> PeftModel:
+    """LoRA on all layers but the lowest `below`."""
     from peft import LoraConfig, TaskType, get_peft_model
 
     targets = recipe.target_modules
-    below = base.layers_below(recipe.trained_share)
     config = LoraConfig(
         task_type=TaskType.CAUSAL_LM,
         r=recipe.rank,

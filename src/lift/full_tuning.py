@@ -60,12 +60,6 @@ class FullTuning(nn.Module):
     def generate(self, *arguments: Any, **options: Any) -> Any:
         return cast(Any, self.network).generate(*arguments, **options)
 
-    def get_decoder(self) -> Any:
-        return self.network.get_decoder()
-
-    def get_output_embeddings(self) -> Any:
-        return self.network.get_output_embeddings()
-
     @property
     def config(self) -> Any:
         return self.network.config
@@ -88,7 +82,13 @@ class FullTuning(nn.Module):
 
 
 class OtherWeights:
-    """Other values of a network's parameters, which are put on and taken off by reference."""
+    """Other values of a network's parameters, put on and taken off without a copy.
+
+    Args:
+        parameters: of the network, with its own values.
+        values: one for each.
+        trainable: whether these get gradients while they are on.
+    """
 
     def __init__(self, parameters: Sequence[nn.Parameter], values: Sequence[torch.Tensor], *, trainable: bool) -> None:
         self._parameters = parameters

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 from lift.errors import AdapterError
+from lift.full_tuning import FullTuning
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from torch import nn
+
+    from lift.model import Adapted
 
 __all__ = ["LoraLayers", "Outfit", "Wardrobe"]
 
@@ -64,21 +66,22 @@ class Wardrobe:
     """
 
     def __init__(self) -> None:
-        self._outfits: WeakKeyDictionary[nn.Module, Outfit] = WeakKeyDictionary()
+        self._outfits: WeakKeyDictionary[Adapted, Outfit] = WeakKeyDictionary()
         self._on: Outfit | None = None
 
-    def add(self, adapted: nn.Module, outfit: Outfit) -> None:
+    def add(self, adapted: Adapted) -> None:
         """Take note of an adapter that was put on a model with nothing on."""
-        self._outfits[adapted] = self._on = outfit
+        self._on = adapted.outfit if isinstance(adapted, FullTuning) else LoraLayers(adapted)
+        self._outfits[adapted] = self._on
 
-    def remove(self, adapted: nn.Module) -> None:
+    def remove(self, adapted: Adapted) -> None:
         """Take an adapter off for good."""
         outfit = self._outfits.pop(adapted, None)
         if outfit is self._on:
             self._change(None)
 
     @contextmanager
-    def wearing(self, adapted: nn.Module | None) -> Iterator[None]:
+    def wearing(self, adapted: Adapted | None) -> Iterator[None]:
         """Within, the model has `adapted` on, or nothing; then what it had before.
 
         Raises:
