@@ -37,12 +37,15 @@ class Asker:
         base: the model.
         adapted: what it has on to answer; None is nothing.
         chat_format: how a question is put.
+
+    Attributes:
+        chat_format: as given.
     """
 
     def __init__(self, base: BaseModel, adapted: Adapted | None, chat_format: ChatFormat) -> None:
         self._base = base
         self._adapted = adapted
-        self._format = chat_format
+        self.chat_format = chat_format
 
     def ask_many(
         self,
@@ -66,7 +69,7 @@ class Asker:
             for question, context in zip(questions, contexts, strict=True)
         ]
         shared = shared_prefix([tuple(prompt) for prompt in prompts]) if len(prompts) > 1 else 0
-        with self._answering(without_adapter):
+        with self.answering(without_adapter=without_adapter):
             if shared >= _SHARED_TOKENS:
                 return self._after_one_prefix(prompts, shared, max_new_tokens)
             answers: dict[int, str] = {}
@@ -86,10 +89,10 @@ class Asker:
         window = self._base.context_tokens
         # A long answer is cut short rather than refused, but not to nothing.
         answer = min(max_new_tokens, window // 4)
-        bare = self._format.prompt_ids(question, history)
+        bare = self.chat_format.prompt_ids(question, history)
         while len(bare) + answer > window and history:
             history = history[1:]
-            bare = self._format.prompt_ids(question, history)
+            bare = self.chat_format.prompt_ids(question, history)
         if len(bare) + answer > window:
             raise ModelError(
                 f"the question has {len(bare)} tokens; it does not fit into the model's context window of {window}"
@@ -98,13 +101,13 @@ class Asker:
             return bare
         # Tokens that join differently at the seams may cost a few more.
         room = max(0, window - min(max_new_tokens, window // 2) - len(bare) - 16)
-        return self._format.prompt_ids(question, history, context=self._fit(context, room))
+        return self.chat_format.prompt_ids(question, history, context=self._fit(context, room))
 
     def decode(
         self, prompts: Sequence[Sequence[int]], max_new_tokens: int, *, without_adapter: bool = False, **options: Any
     ) -> list[str]:
         """What follows `prompts`, decoded together; `options` are those of `decode_batch`."""
-        with self._answering(without_adapter):
+        with self.answering(without_adapter=without_adapter):
             return self._decode(prompts, max_new_tokens, **options)
 
     def _decode(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, **options: Any) -> list[str]:
@@ -112,13 +115,13 @@ class Asker:
             self._base.network,
             self._base.tokenizer,
             prompts,
-            stop_ids=self._format.stop_ids,
+            stop_ids=self.chat_format.stop_ids,
             max_new_tokens=min(max_new_tokens, self._base.context_tokens - max(map(len, prompts))),
             **options,
         )
 
     @contextmanager
-    def _answering(self, without_adapter: bool) -> Iterator[None]:
+    def answering(self, *, without_adapter: bool = False) -> Iterator[None]:
         """In its turn at the model; within, the adapter is on and LoRA folded, or nothing is on."""
         adapted = None if without_adapter else self._adapted
         with self._base.wearing(adapted), self._folded.answering() if adapted else nullcontext():

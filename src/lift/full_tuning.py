@@ -93,16 +93,22 @@ class OtherWeights:
     def __init__(self, parameters: Sequence[nn.Parameter], values: Sequence[torch.Tensor], *, trainable: bool) -> None:
         self._parameters = parameters
         self._values = values
+        self._gradients: Sequence[torch.Tensor | None] = [None for _ in parameters]
         self._originals = [parameter.data for parameter in parameters]
         self._trainable = trainable
 
     def put_on(self) -> None:
         self._swap(self._values, requires_grad=self._trainable)
+        for parameter, gradient in zip(self._parameters, self._gradients, strict=True):
+            parameter.grad = gradient
 
     def take_off(self) -> None:
-        # An optimizer may have moved them elsewhere.
+        # An optimizer may have put them elsewhere, and gradients beside them.
         self._values = [parameter.data for parameter in self._parameters]
+        self._gradients = [parameter.grad for parameter in self._parameters]
         self._swap(self._originals, requires_grad=False)
+        for parameter in self._parameters:
+            parameter.grad = None
 
     def _swap(self, values: Sequence[torch.Tensor], *, requires_grad: bool) -> None:
         for parameter, value in zip(self._parameters, values, strict=True):

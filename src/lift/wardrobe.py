@@ -42,18 +42,19 @@ class LoraLayers:
 
         self._network = adapted.get_base_model()
         self._config = self._network.peft_config
-        found = [(path, layer) for path, layer in self._network.named_modules() if isinstance(layer, BaseTunerLayer)]
-        places = [path.rpartition(".") for path, _ in found]
-        self._places = [(self._network.get_submodule(parent), name) for parent, _, name in places]
-        self._layers = [layer for _, layer in found]
+        self._places = []  # the module around each layer, the layer's name there, and the layer
+        for path, layer in self._network.named_modules():
+            if isinstance(layer, BaseTunerLayer):
+                parent, _, name = path.rpartition(".")
+                self._places.append((self._network.get_submodule(parent), name, layer))
 
     def put_on(self) -> None:
-        for (parent, name), layer in zip(self._places, self._layers, strict=True):
+        for parent, name, layer in self._places:
             setattr(parent, name, layer)
         self._network.peft_config = self._config
 
     def take_off(self) -> None:
-        for (parent, name), layer in zip(self._places, self._layers, strict=True):
+        for parent, name, layer in self._places:
             setattr(parent, name, layer.get_base_layer())
         # With it left behind, peft would take the next adapter for a second one of this.
         vars(self._network).pop("peft_config", None)

@@ -30,9 +30,9 @@ from lift.task_store import StoreIdentity
 if TYPE_CHECKING:
     import torch
 
+    from lift.asking import Asker
     from lift.chat_format import ChatFormat
-    from lift.folding import FoldedLora
-    from lift.model import Adapted, BaseModel
+    from lift.model import BaseModel
     from lift.synthesis.naming import NameGuard
 
 __all__ = ["WriterBackend"]
@@ -82,8 +82,7 @@ class WriterBackend(InProcessBackend):
             )
         if taught != WRITER_VERSION:
             raise AdapterError(f"{folder} was taught with another lift's prompts; teach it again (`lift writer`)")
-        self._adapted: Adapted | None = None
-        self._folded: FoldedLora | None = None
+        self._asker: Asker | None = None
         self._guard: NameGuard | None = None
         self._quoter = Quoter("", ())
         self._quoted = 0
@@ -94,13 +93,11 @@ class WriterBackend(InProcessBackend):
     def use_model(self, base: BaseModel) -> None:
         """Raises BaseModelMismatchError where the writer was taught on another model."""
         from lift.adapter import check_base_model, load_adapter
-        from lift.folding import FoldedLora
+        from lift.asking import Asker
         from lift.synthesis.naming import NameGuard
 
         check_base_model(base, self._manifest)
-        self._adapted = load_adapter(base, self._folder)
-        with base.wearing(self._adapted):
-            self._folded = FoldedLora(base.network, lr=None)
+        self._asker = Asker(base, load_adapter(base, self._folder), base.chat_format("{question}", title=""))
         self._guard = NameGuard(base.tokenizer)
         super().use_model(base)
 
@@ -121,16 +118,15 @@ class WriterBackend(InProcessBackend):
         return {"pairs that quote the text": self._quoted, **dropped}
 
     def answer(self, base: BaseModel, jobs: list[Job]) -> None:
-        assert self._folded
-        chat = base.chat_format("{question}", title="")
+        assert self._asker
         drafts = [Draft.of(job, self._quoter.names) for job in jobs]
         reader: _Reader | None = None
         ends = time.monotonic() + self._seconds_a_segment * len(jobs)
         while asked := self._next_foci(drafts, ends - time.monotonic()):
             begun = time.monotonic()
             # A turn at a time, so that nobody waits long who computes with the model as well.
-            with base.wearing(self._adapted), self._folded.answering():
-                reader = reader or _Reader(base, chat, [draft for draft in drafts if draft.foci])
+            with self._asker.answering():
+                reader = reader or _Reader(base, self._asker.chat_format, [draft for draft in drafts if draft.foci])
                 questions = self._ask(reader, asked)
                 answers = reader.write(
                     [question.draft for question in questions],
