@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lift.synthesis.phrases import find_phrases, names_within, says_nothing
+from lift.synthesis.phrases import Capitals, find_phrases, says_nothing
 
 
 def alone(sentence: str, *names: str) -> list[str]:
-    return [phrase.text for phrase in find_phrases(sentence, names) if phrase.alone]
+    return [phrase.text for phrase in find_phrases(sentence, Capitals(frozenset(names))) if phrase.alone]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,15 @@ def alone(sentence: str, *names: str) -> list[str]:
         ("They marched on Thursday, 19 January, in Jerez.", ["Jerez"]),
         # A name goes on over "de la".
         ("He was born in Jerez de la Frontera.", ["Jerez de la Frontera"]),
+        # Both of two things are named.
+        ("She found boats between Jerez and Rota.", ["boats between Jerez and Rota", "Jerez and Rota", "Rota"]),
+        ("They left the villages of Hamar and Moss.", ["villages of Hamar and Moss", "Hamar", "Moss"]),
+        # Adverbs, words within prepositions, and two sentences in one word end phrases.
+        ("The next day Berg fled from Jerez ahead of a vote in favour of the mill.Anna left.", ["Berg", "Jerez"]),
+        ("By mid-April the war took place in eastern Spain alone.", ["eastern Spain"]),
+        # So do verbs, by what follows them, and participles after what does something.
+        ("There Berg wants to go, said officials mentioning the mill in Jerez.", ["Berg", "mill in Jerez", "Jerez"]),
+        ("Eight of Jerez's mills were in Spanish-occupied Rota.", ["Jerez's mills", "Rota"]),
         # Commas and other words keep phrases apart.
         ("The mill, which stood in Jerez, was sold.", ["Jerez"]),
     ],
@@ -57,9 +66,15 @@ def test_measures_and_what_is_said_of_things_come_last(sentence: str, phrases: l
 
 
 def test_a_sentence_begins_with_a_name_only_if_it_is_known() -> None:
-    assert names_within("Anna met Berg, who said “Then go”.") == ["Berg"]
+    assert Capitals.of(["Anna met Berg, who said “Then go”."]).names == {"Berg"}
     assert alone("Anna was old.") == []
     assert alone("Anna was old.", "Anna") == ["Anna"]
+
+
+def test_a_word_that_is_written_small_elsewhere_is_no_name_by_itself() -> None:
+    capitals = Capitals.of(["The states agreed.", "Each State in Europe signed the State Treaty."])
+    phrases = find_phrases("The State signed the State Treaty.", capitals)
+    assert [(phrase.text, phrase.alone) for phrase in phrases] == [("State", False), ("State Treaty", True)]
 
 
 @pytest.mark.parametrize(

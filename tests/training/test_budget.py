@@ -14,7 +14,7 @@ from lift.training.budget import Speed, fit_recipe, measure_speed, seconds_to_sp
 from lift.training.encoding import EncodedTask
 from lift.training.trainer import Trainer
 
-SPEED = Speed(first_visit=0.2, later_visit=0.1)
+SPEED = Speed(step=0.0, first_visit=0.2, later_visit=0.1)
 RECIPE = Recipe(tasks_per_segment=10, epochs=5)
 
 
@@ -32,7 +32,7 @@ RECIPE = Recipe(tasks_per_segment=10, epochs=5)
 def test_passes_go_first_then_tasks_then_the_second_pass(seconds: float, tasks: int, epochs: int) -> None:
     fitted = fit_recipe(SPEED, 100, seconds, RECIPE)
     assert (fitted.tasks_per_segment, fitted.epochs) == (tasks, epochs)
-    assert SPEED.total(100 * tasks, epochs) <= 0.85 * seconds
+    assert SPEED.seconds(fitted, 100) <= 0.85 * seconds
 
 
 def test_a_budget_that_nothing_fits_into_says_what_would() -> None:
@@ -44,7 +44,15 @@ def test_a_budget_that_nothing_fits_into_says_what_would() -> None:
 def test_quotes_go_before_tasks(seconds: float, quotes: int, tasks: int) -> None:
     fitted = fit_recipe(SPEED, 100, seconds, RECIPE.replace(quotes_per_segment=4))
     assert (fitted.quotes_per_segment, fitted.tasks_per_segment) == (quotes, tasks)
-    assert SPEED.total(100 * (tasks + quotes), fitted.epochs) <= 0.85 * seconds
+    assert SPEED.seconds(fitted, 100) <= 0.85 * seconds
+
+
+def test_the_many_small_steps_of_a_short_document_count() -> None:
+    speed = Speed(step=0.5, first_visit=0.1, later_visit=0.1)
+    recipe = Recipe(tasks_per_segment=5, epochs=4, tasks_per_step=16, min_steps=100)
+    assert speed.seconds(recipe, 20) == pytest.approx(100 * 0.5 + 400 * 0.1)  # 100 steps of 4 instead of 25 of 16
+    assert speed.seconds(recipe, 200) == pytest.approx(250 * 0.5 + 4000 * 0.1)
+    assert fit_recipe(speed, 20, 100, recipe).epochs == 3
 
 
 def test_what_training_leaves_is_to_spare() -> None:
@@ -64,6 +72,7 @@ def test_the_speed_is_measured(tiny_model: Path, picardo: Document) -> None:
     segments = split_document(picardo, recipe)
     speed = measure_speed(adapted, recipe, base.chat_format(recipe.prompt_template, "T"), segments, base.context_tokens)
     assert 0 < speed.later_visit <= speed.first_visit < 5
+    assert 0 <= speed.step < 5
 
 
 def test_quotes_are_timed_as_the_sentences_that_they_are(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,6 +94,6 @@ def test_quotes_are_timed_as_the_sentences_that_they_are(tiny_model: Path, monke
         adapted = attach_adapter(base, recipe)
         measure_speed(adapted, recipe, base.chat_format("{question}", "M"), segments[:1], base.context_tokens, quoted)
         base.take_off(adapted)
-    plain, half, whole = lengths[0], lengths[4], lengths[8]
+    plain, half, whole = lengths[0], lengths[7], lengths[14]
     assert max(plain) < min(whole)
     assert sorted(half) == sorted(plain[:4] + whole[:4])

@@ -18,6 +18,7 @@ __all__ = [
     "LEAST_OF_A_NAME",
     "POSSESSIVES",
     "RELATIVES",
+    "WITHIN_PREPOSITIONS",
     "begins_name",
     "is_doing",
     "is_measure",
@@ -32,10 +33,11 @@ POSSESSIVES: Final = frozenset("his her its their".split())
 DETERMINERS: Final = POSSESSIVES | frozenset("the a an this these those such".split())
 # Counts and adverbs, within which no phrase goes on.
 _SEPARATORS: Final = frozenset(
-    "several various numerous certain further later earlier two three four five six seven eight nine ten instead "
-    "still already even soon yet always sometimes often today whole entire throughout beyond behind despite amid time "
-    "part cannot nearby elsewhere away apart across due whereas others thing things something anything everything "
-    "nothing someone anyone everyone".split()
+    "several various numerous certain further later earlier next previous recent former latter two three four five six "
+    "seven eight nine ten dozen dozens hundred hundreds thousand thousands million millions billion billions instead "
+    "still already even soon yet always sometimes often today whole entire throughout beyond back behind despite amid "
+    "time part cannot nearby elsewhere away apart ahead alone together again abroad across due using whereas least "
+    "others thing things something anything everything nothing someone anyone everyone".split()
 )
 # "it's", "you're", "don't"; not "Anna's".
 _CONTRACTED: Final = re.compile(
@@ -54,24 +56,32 @@ _MEASURES: Final = frozenset(
     "kilometres kilometer kilometers km km² m² percent cent half one two three four five six seven eight nine ten "
     "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty "
     "seventy eighty ninety dozen hundred hundreds thousand thousands million millions billion billions number times "
-    "first third last".split()
+    "first third last early late mid ton tons tonne tonnes kg kilogram kilograms morning afternoon evening night "
+    "weekend".split()
 )
 _ROMAN: Final = re.compile(r"[IVXLC]{2,}")
 _YEAR: Final = re.compile(r"(?:1\d{3}|20\d{2})s?")
 BEING: Final = frozenset("be is are was were been being".split())
+# Between prepositions, as in "in favour of", these name nothing.
+WITHIN_PREPOSITIONS: Final = frozenset(
+    "accordance addition case connection favor favour front honor honour light line memory need order place response "
+    "search spite support terms view".split()
+)
 # What follows these is a verb; what follows relatives may be one.
 RELATIVES: Final = frozenset(("that", "which"))
 BEFORE_VERBS: Final = frozenset(
     "to can could would will shall should must may might not never i you he she it we they who".split()
 )
 # Most words that end like this are verbs and adverbs, which name nothing.
-_NAMELESS: Final = re.compile(r"[a-z-]{2,}(?:ed|ly)")
+_NAMELESS: Final = re.compile(r"(?:[A-Z][a-z]+-)?[a-z-]{2,}(?:ed|ly)")
+# The end of a sentence and the beginning of another, without a space between them.
+_GLUED: Final = re.compile(r".*[a-z]{2}\.[A-Z].*")
 _DOING: Final = re.compile(r"[a-z]{2,}ing")
 _IRREGULAR: Final = frozenset(
     "became become began begun born bought brought built came caught chose chosen come drawn drew driven drove "
     "fallen fell felt forgot forgotten fought found gave given gone got grew grown heard held hit kept knew known "
     "laid led left lent lost meant met paid put ran risen rose sat saw seen sent set shot showed shown sold "
-    "sought spent spoke spoken stood struck taken taught told took went won wore worn written wrote "
+    "read sought spent spoke spoken stood struck taken taught told took went won wore worn written wrote "
     "become becomes begin begins believe believes bring brings continue continues contain contains include includes "
     "occur occurs provide provides remain require requires run runs seem seems suggest suggests say says".split()
 )
@@ -93,8 +103,8 @@ LEAST_OF_A_NAME: Final = 2
 
 
 def separates(word: str) -> bool:
-    """Whether no phrase goes on over the word: a count, an adverb, a verb, or what looks like one."""
-    if word.lower() in _SEPARATORS or word in _IRREGULAR or _CONTRACTED.fullmatch(word):
+    """Whether no phrase goes on over the word: a count, an adverb, a verb, what looks like one, or two words in one."""
+    if word.lower() in _SEPARATORS or word in _IRREGULAR or _CONTRACTED.fullmatch(word) or _GLUED.fullmatch(word):
         return True
     return bool(_NAMELESS.fullmatch(word)) and word not in _NOUNS
 

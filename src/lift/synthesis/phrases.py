@@ -7,7 +7,7 @@ prepositions until it has a name or three words of its own: "walls" becomes "wal
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +21,7 @@ from lift.synthesis.english import (
     LEAST_OF_A_NAME,
     POSSESSIVES,
     RELATIVES,
+    WITHIN_PREPOSITIONS,
     begins_name,
     is_doing,
     is_measure,
@@ -31,7 +32,7 @@ from lift.synthesis.english import (
 )
 from lift.synthesis.foci import STOP_WORDS, phrase_spans, words_of
 
-__all__ = ["Phrase", "find_phrases", "names_within", "says_nothing"]
+__all__ = ["Capitals", "Phrase", "find_phrases", "says_nothing"]
 
 _ENOUGH_WORDS: Final = 3
 _MOST_WORDS: Final = 10
@@ -39,6 +40,10 @@ _LEAST_CHARS: Final = 3
 _LEAST_WORDS: Final = 5
 _IN_HEADINGS: Final = CONNECTORS | DETERMINERS | frozenset("de del la y about after before or to".split())
 _QUOTATION_MARKS: Final = "\"'“‘«("
+# Before and after a word that makes a preposition with them.
+_INTO: Final = frozenset("in on by with take takes taking took".split())
+_OUT_OF: Final = frozenset("of to with for in on at".split())
+_AFTER_VERBS: Final = frozenset("to that how what why whether".split())
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,42 @@ class Phrase:
     alone: bool
 
 
-def find_phrases(sentence: str, names: Container[str] = ()) -> list[Phrase]:
+@dataclass(frozen=True)
+class Capitals:
+    """What the capitals in a text say about its words.
+
+    Attributes:
+        names: words that are names though a sentence begins with them.
+        plain: words that are no names by themselves, without an s at their end: the "State" of a text that has
+            "states" as well.
+    """
+
+    names: frozenset[str] = frozenset()
+    plain: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, sentences: Iterable[str]) -> Capitals:
+        """Those of a text's sentences."""
+        names, plain = set(), set()
+        for sentence in sentences:
+            for word in words_of(sentence):
+                if word[0][0].islower():
+                    plain.add(_without_s(word[0]))
+                elif word[0][0].isupper() and not _begins(sentence, word):
+                    names.add(word[0])
+        return cls(frozenset(names), frozenset(plain))
+
+
+_NO_CAPITALS: Final = Capitals()
+
+
+def find_phrases(sentence: str, capitals: Capitals = _NO_CAPITALS) -> list[Phrase]:
     """The phrases of `sentence` in their order, each once.
 
     Args:
-        names: words that are names though a sentence begins with them.
+        capitals: those of the text that it stands in.
     """
-    found = _Sentence(sentence, names).phrases()
+    found = _Sentence(sentence, capitals).phrases()
     kept = (phrase for phrase in found if len(phrase.text) >= (LEAST_OF_A_NAME if phrase.named else _LEAST_CHARS))
     return list({phrase.text.lower(): phrase for phrase in kept}.values())
 
@@ -73,17 +107,12 @@ def says_nothing(sentence: str) -> bool:
     return len(words) < _LEAST_WORDS or (len(words) < _MOST_WORDS and names_only)
 
 
-def names_within(sentence: str) -> list[str]:
-    """Its words that have a capital for being names."""
-    return [word[0] for word in words_of(sentence) if word[0][0].isupper() and not _begins(sentence, word)]
-
-
 class _Sentence:
     """A sentence and its words; phrases are ranges of them, first and last included."""
 
-    def __init__(self, text: str, names: Container[str]) -> None:
+    def __init__(self, text: str, capitals: Capitals) -> None:
         self._text = text
-        self._names = names
+        self._capitals = capitals
         self._words = words_of(text)
         pieces = [piece for span in phrase_spans(text, self._words) for piece in self._cut(*span)]
         self._pieces = [piece for piece in pieces if self._is_thing(*piece)] or pieces
@@ -97,23 +126,41 @@ class _Sentence:
         start = first
         for number in range(first, last + 1):
             word = self._words[number][0]
-            if separates(word) or (number == last and (word in DIRECTIONS or self._has_object(number))):
+            if self._ends_phrase(number) or (number == last and (word in DIRECTIONS or self._is_verb(number))):
                 yield from self._trimmed(start, number - 1)
                 start = number + 1
-            elif number > start and self._words[number - 1][0][0].isdecimal() and begins_name(word):
-                yield from self._trimmed(start, number - 1)  # in 1945 Picardo entered
+            elif number > start and begins_name(word) and _is_amount(self._words[number - 1][0]):
+                yield from self._trimmed(start, number - 1)  # in 1945 Picardo entered; the day Picardo entered
                 start = number
         yield from self._trimmed(start, last)
 
-    def _has_object(self, number: int) -> bool:
-        """Whether the word is a verb, since an article follows it: "France possesses a system"."""
-        if number + 1 == len(self._words) or not self._words[number][0][0].islower():
+    def _ends_phrase(self, number: int) -> bool:
+        """Whether no phrase goes on over the word: by itself, in a preposition ("in favour of"), as a participle."""
+        word = self._words[number][0]
+        if separates(word.lower() if number == 0 else word):
+            return True
+        before = self._words[number - 1][0] if number else ""
+        after = self._words[number + 1][0] if number + 1 < len(self._words) else ""
+        if word in WITHIN_PREPOSITIONS and before.lower() in _INTO and after in _OUT_OF:
+            return True
+        return is_doing(word) and (before.endswith("s") or before[:1].isupper())  # "officials mentioning Crimea"
+
+    def _is_verb(self, number: int) -> bool:
+        """Whether the word is a verb by what follows: "France possesses a system", "Russia plans to leave"."""
+        word = self._words[number][0]
+        if number + 1 == len(self._words) or not word[0].islower():
             return False
+        after = self._words[number + 1][0]
         gap = self._text[self._words[number].end() : self._words[number + 1].start()]
-        return not gap.strip(f" {_QUOTATION_MARKS}") and self._words[number + 1][0] in DETERMINERS
+        if gap.strip(f" {_QUOTATION_MARKS}"):
+            return False
+        of_a_name = number > 0 and self._words[number - 1][0][0].isupper() and word.endswith("s")
+        return after in DETERMINERS or (of_a_name and after in _AFTER_VERBS)
 
     def _trimmed(self, first: int, last: int) -> Iterator[tuple[int, int]]:
         """Without verbs, participles and sizes at the ends, if anything is left."""
+        while first <= last and self._words[first][0] in STOP_WORDS:  # "of Turkey", after a count
+            first += 1
         if first > last:
             return
         before = self._words[first - 1][0].lower() if first else ""
@@ -167,17 +214,27 @@ class _Sentence:
         while not phrase.named and self._goes_on(right):
             right += 1
             phrase = self._phrase(left, right)
-        if left == right and self._is_single_name(number):
-            phrase = self._phrase(*self._whole_name(number))
+        if left == right and self._is_named(*self._pieces[number]):
+            left, right = self._whole_name(number)
+        if self._joint(right) == "and" and self._is_one_of_two(left, right):
+            right += 1
+        phrase = self._phrase(left, right)
         return phrase if len(phrase.text.split()) <= _MOST_WORDS else self._phrase(number, number)
 
     def _whole_name(self, number: int) -> tuple[int, int]:
-        """The pieces of the name that the single name is a word of: "Ministry" of the Interior, of which "Interior"."""
+        """The pieces of the name that the name is a part of: "Ministry" of the Interior, of which "Interior"."""
         if self._joint(number) == "of" and self._is_named(*self._pieces[number + 1]):
             return number, number + 1
         if number and self._joint(number - 1) == "of" and self._is_single_name(number - 1):
             return number - 1, number
         return number, number
+
+    def _is_one_of_two(self, left: int, right: int) -> bool:
+        """Whether another thing belongs to the pieces: they are between, or of, two."""
+        first, last = self._pieces[left][0], self._pieces[right][1]
+        between = any(word[0].lower() == "between" for word in self._words[max(0, first - 2) : last])
+        named = all(self._is_named(*self._pieces[piece]) for piece in (right, right + 1))
+        return between or (left < right and self._joint(right - 1) == "of" and named)
 
     def _is_single_name(self, number: int) -> bool:
         first, last = self._pieces[number]
@@ -204,6 +261,7 @@ class _Sentence:
         text = text.removesuffix("'s").removesuffix("’s")
         plain = [word[0] for word in words]
         named = self._is_named(self._pieces[left][0], self._pieces[right][1])
+        named = named and _without_s(text.lower()) not in self._capitals.plain
         described = len(own_words(plain)) >= _ENOUGH_WORDS and POSSESSIVES.isdisjoint(plain)
         return Phrase(text, named, named or described)
 
@@ -215,7 +273,16 @@ class _Sentence:
         return dated or any(map(self._is_name, words))
 
     def _is_name(self, word: re.Match[str]) -> bool:
-        return may_name(word[0]) and (word[0] in self._names or not _begins(self._text, word))
+        return may_name(word[0]) and (word[0] in self._capitals.names or not _begins(self._text, word))
+
+
+def _without_s(word: str) -> str:
+    return word.removesuffix("s")
+
+
+def _is_amount(word: str) -> bool:
+    """Whether the word is a number, or a measure in lower case."""
+    return word[0].isdecimal() or (word[0].islower() and is_measure(word))
 
 
 def _begins(sentence: str, word: re.Match[str]) -> bool:

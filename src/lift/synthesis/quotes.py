@@ -17,13 +17,13 @@ from lift.document import Segment
 from lift.sentences import find_sentences
 from lift.synthesis.checks import normalised
 from lift.synthesis.parser import Pair
-from lift.synthesis.phrases import find_phrases, names_within, says_nothing
+from lift.synthesis.phrases import Capitals, find_phrases, says_nothing
 
 __all__ = ["QUOTES_VERSION", "Quoter"]
 
 _QUESTION: Final = "What is said about {focus}?"
 # To be raised with every change of the rules.
-QUOTES_VERSION: Final = "quotes-4"
+QUOTES_VERSION: Final = "quotes-5"
 
 # A phrase in more sentences than this could be answered with any of them.
 _MOST_SENTENCES: Final = 2
@@ -37,19 +37,17 @@ class Quoter:
         segments: all of them, since a phrase that stands everywhere asks for nothing.
 
     Attributes:
-        names: words that are names though a sentence begins with them.
+        capitals: what the document's capitals say.
     """
 
     def __init__(self, title: str, segments: Sequence[Segment]) -> None:
         self._title = title
-        self.names = {
-            name for segment in segments for _, sentence in _sentences_of(segment) for name in names_within(sentence)
-        }
+        self.capitals = Capitals.of(sentence for segment in segments for _, sentence in _sentences_of(segment))
         self._sentences: Counter[str] = Counter()
         self._first: dict[str, int] = {}
         for segment in segments:
             for start, sentence in _sentences_of(segment):
-                for key in (normalised(phrase.text) for phrase in find_phrases(sentence, self.names)):
+                for key in (normalised(phrase.text) for phrase in find_phrases(sentence, self.capitals)):
                     self._sentences[key] += 1
                     self._first.setdefault(key, start)
 
@@ -68,7 +66,7 @@ class Quoter:
         What has no name is asked for together with the sentence's commonest name, or with the title of the document;
         what says too little comes last, a single word of it only where there is nothing else.
         """
-        phrases = find_phrases(sentence, self.names)
+        phrases = find_phrases(sentence, self.capitals)
         count = {phrase: self._sentences[normalised(phrase.text)] for phrase in phrases}
         named = [phrase for phrase in phrases if phrase.named and not any(map(str.isdecimal, phrase.text))]
         subject = max(named, key=lambda p: (count[p], -len(p.text))).text if named else self._title

@@ -14,13 +14,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from lift.document import Document, Segment
 from lift.synthesis.english import is_doing, is_measure
 from lift.synthesis.foci import find_foci
-from lift.synthesis.phrases import find_phrases
+from lift.synthesis.phrases import Capitals, find_phrases
 from lift.synthesis.prompts import window_start
 
 __all__ = ["WRITER_PREFIX", "WRITER_VERSION", "answer_prompt", "ask_prompt", "foci_of", "title_in", "view"]
@@ -68,7 +68,7 @@ def view(document: Document, segment: Segment, window_chars: int = _WINDOW_CHARS
     )
 
 
-def foci_of(sentences: Iterable[str], names: Container[str]) -> list[str]:
+def foci_of(sentences: Iterable[str], capitals: Capitals) -> list[str]:
     """What the writer is asked for, the best first: names and counts, then what is described at some length.
 
     Verbs and adjectives by themselves, which stand between stop words as well, are hardly ever what a question asks
@@ -76,11 +76,11 @@ def foci_of(sentences: Iterable[str], names: Container[str]) -> list[str]:
 
     Args:
         sentences: of a segment.
-        names: words that are names though a sentence begins with them.
+        capitals: what the document's capitals say.
     """
     found: list[str] = []
     for sentence in sentences:
-        found += [phrase.text for phrase in find_phrases(sentence, names) if phrase.alone or " " in phrase.text]
+        found += [phrase.text for phrase in find_phrases(sentence, capitals) if phrase.alone or " " in phrase.text]
         found += filter(_counts, find_foci(sentence))
     once = {focus.lower(): focus for focus in found}.values()
     return sorted(once, key=lambda focus: (focus[0].islower(), -len(focus)))

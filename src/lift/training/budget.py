@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from lift.chat_format import ChatFormat
@@ -14,7 +15,7 @@ from lift.errors import RecipeError
 from lift.recipe import Recipe
 from lift.sentences import find_sentences
 from lift.tasks import Task
-from lift.training.encoding import encode_task
+from lift.training.encoding import EncodedTask, encode_task
 from lift.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -35,13 +36,17 @@ _LEAST_GOOD_EPOCHS: Final = 2
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds of training a task takes, at its first visit and at every later one."""
+    """Seconds of training that a step takes besides its tasks, and a task at its first visit and at every later one."""
 
+    step: float
     first_visit: float
     later_visit: float
 
-    def total(self, tasks: int, epochs: int) -> float:
-        return tasks * (self.first_visit + (epochs - 1) * self.later_visit)
+    def seconds(self, recipe: Recipe, n_segments: int) -> float:
+        """What training by `recipe` on tasks about so many segments takes."""
+        tasks = recipe.expected_tasks(n_segments)
+        steps = math.ceil(tasks * recipe.epochs / recipe.tasks_in_a_step(tasks))
+        return steps * self.step + tasks * (self.first_visit + (recipe.epochs - 1) * self.later_visit)
 
 
 def measure_speed(
@@ -67,21 +72,25 @@ def measure_speed(
             return Task(str(number), question, next((sentence for _, sentence in find_sentences(source)), source))
         return Task(str(number), question, _stretch(texts, number + 1, _ANSWER_CHARS))
 
-    batches = [
-        [encode_task(stand_in(n), chat_format, context_tokens) for n in range(start, start + recipe.tasks_per_step)]
-        for start in (0, recipe.tasks_per_step)
-    ]
+    size = recipe.tasks_per_step
+    tasks = [encode_task(stand_in(number), chat_format, context_tokens) for number in range(2 * size)]
     with Trainer(adapted, recipe) as trainer:
 
-        def seconds(batch: int) -> float:
+        def seconds(step: Sequence[EncodedTask]) -> float:
             started = time.monotonic()
-            trainer.step(batches[batch])
+            trainer.step(step)
             trainer.take_losses()
-            return (time.monotonic() - started) / recipe.tasks_per_step
+            return time.monotonic() - started
 
-        seconds(0)  # warms up
-        later = (seconds(0) + seconds(0)) / 2
-        return Speed(first_visit=max(later, seconds(1)), later_visit=later)
+        seconds(tasks[:size])  # warms up
+        seconds(tasks[:1])
+        full = fmean(seconds(tasks[:size]) for _ in range(2))
+        single = fmean(seconds(tasks[:1]) for _ in range(2))
+        first = seconds(tasks[size:])
+    # A full step is made of what any step takes and its tasks; a single task tells the two apart.
+    rest = min(max(0.0, (size * single - full) / (size - 1)), full) if size > 1 else 0.0
+    later = (full - rest) / size
+    return Speed(step=rest, first_visit=max(later, (first - rest) / size), later_visit=later)
 
 
 def fit_recipe(speed: Speed, n_segments: int, seconds: float, recipe: Recipe) -> Recipe:
@@ -96,13 +105,12 @@ def fit_recipe(speed: Speed, n_segments: int, seconds: float, recipe: Recipe) ->
     least = min(_LEAST_GOOD_EPOCHS, recipe.epochs)
     all_tasks, all_quotes = recipe.tasks_per_segment, recipe.quotes_per_segment
     fewer = [(all_tasks, quotes) for quotes in range(all_quotes, 0, -1)] + [(n, 0) for n in range(all_tasks, 0, -1)]
-    for tasks, quotes in fewer:
-        for epochs in range(recipe.epochs, least - 1, -1):
-            if speed.total((tasks + quotes) * n_segments, epochs) <= allowed:
-                return recipe.replace(tasks_per_segment=tasks, quotes_per_segment=quotes, epochs=epochs)
-    if speed.total(n_segments, 1) <= allowed:
-        return recipe.replace(tasks_per_segment=1, quotes_per_segment=0, epochs=1)
-    needed = speed.total(n_segments, 1) / (1 - _RESERVE)
+    visits = [(*tasks, epochs) for tasks in fewer for epochs in range(recipe.epochs, least - 1, -1)] + [(1, 0, 1)]
+    for tasks, quotes, epochs in visits:
+        fitted = recipe.replace(tasks_per_segment=tasks, quotes_per_segment=quotes, epochs=epochs)
+        if speed.seconds(fitted, n_segments) <= allowed:
+            return fitted
+    needed = speed.seconds(fitted, n_segments) / (1 - _RESERVE)
     raise RecipeError(
         f"one task for each of {n_segments} segments takes about {needed:.0f} s of training, more than the budget's "
         f"{seconds:.0f} s; give a larger --budget, or larger segments (--set segment=paragraph)"
@@ -111,7 +119,7 @@ def fit_recipe(speed: Speed, n_segments: int, seconds: float, recipe: Recipe) ->
 
 def seconds_to_spare(speed: Speed, n_segments: int, seconds: float, recipe: Recipe) -> float:
     """What training by `recipe`, which fits into `seconds`, leaves of them."""
-    return max(0.0, seconds * (1 - _RESERVE) - speed.total(recipe.expected_tasks(n_segments), recipe.epochs))
+    return max(0.0, seconds * (1 - _RESERVE) - speed.seconds(recipe, n_segments))
 
 
 def _stretch(texts: Sequence[str], number: int, characters: int) -> str:

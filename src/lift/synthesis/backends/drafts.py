@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -11,6 +11,7 @@ from lift.synthesis.backends.in_process import Job
 from lift.synthesis.checks import fault_of, follows_text, is_grounded, known_share, normalised
 from lift.synthesis.foci import mentions
 from lift.synthesis.parser import Pair
+from lift.synthesis.phrases import Capitals
 from lift.synthesis.usage import Usage
 from lift.synthesis.writing import foci_of, title_in
 
@@ -50,17 +51,17 @@ class Draft:
     cost: Usage = field(default_factory=Usage)
 
     @classmethod
-    def of(cls, job: Job, names: Container[str]) -> Self:
+    def of(cls, job: Job, capitals: Capitals) -> Self:
         """The draft of a request about one segment, with nothing in it yet.
 
         Args:
-            names: words that are names though a sentence begins with them.
+            capitals: what the document's capitals say.
         """
         (segment,) = job.request.segments
         shown = job.request.user
         sentences = [sentence for _, sentence in find_sentences(segment.text)]
         own = f"{title_in(shown)} {segment.text}"
-        return cls(job, shown, own, sentences, foci_of(sentences, names), job.request.count)
+        return cls(job, shown, own, sentences, foci_of(sentences, capitals), job.request.count)
 
     def next_foci(self, most: int | None = None) -> Sequence[str]:
         """What to ask for now, at most so many; nothing once all pairs are there or every focus has been asked for."""
