@@ -52,7 +52,11 @@ def test_the_many_small_steps_of_a_short_document_count() -> None:
     recipe = Recipe(tasks_per_segment=5, epochs=4, tasks_per_step=16, min_steps=100)
     assert speed.seconds(recipe, 20) == pytest.approx(100 * 0.5 + 400 * 0.1)  # 100 steps of 4 instead of 25 of 16
     assert speed.seconds(recipe, 200) == pytest.approx(250 * 0.5 + 4000 * 0.1)
-    assert fit_recipe(speed, 20, 100, recipe).epochs == 3
+    assert fit_recipe(speed, 20, 110, recipe) == recipe
+    larger = fit_recipe(speed, 20, 100, recipe)
+    assert (larger.epochs, larger.min_steps) == (4, 40)
+    assert speed.seconds(larger, 20) == pytest.approx(40 * 0.5 + 400 * 0.1)
+    assert fit_recipe(speed, 20, 60, recipe).epochs == 3
 
 
 def test_what_training_leaves_is_to_spare() -> None:

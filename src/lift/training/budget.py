@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["FITTED_KNOBS", "Speed", "fit_recipe", "measure_speed", "seconds_to_spare"]
 
 # What a budget may change.
-FITTED_KNOBS: Final = ("epochs", "tasks_per_segment", "quotes_per_segment", "generator_seconds")
+FITTED_KNOBS: Final = ("epochs", "tasks_per_segment", "quotes_per_segment", "min_steps", "generator_seconds")
 
 # Like those of strong generators: about 80 and 100 characters.
 _QUESTION_CHARS: Final = 80
@@ -32,6 +32,8 @@ _ANSWER_CHARS: Final = 100
 # Machines are not equally fast all the time.
 _RESERVE: Final = 0.15
 _LEAST_GOOD_EPOCHS: Final = 2
+# More of them, the small ones of a short document, help with numbers alone (docs/results.md, needles).
+_ENOUGH_STEPS: Final = 40
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,16 @@ def measure_speed(
 def fit_recipe(speed: Speed, n_segments: int, seconds: float, recipe: Recipe) -> Recipe:
     """`recipe` with as many visits as `seconds` of training allow, and no more than it asks for itself.
 
-    Passes go first, down to two; then quotes and tasks per segment; the second pass last.
+    A short document's small steps go first; then passes, down to two; quotes and tasks per segment; the second pass
+    last.
 
     Raises:
         RecipeError: not even one task a segment and one pass fit.
     """
     allowed = seconds * (1 - _RESERVE)
+    if speed.seconds(recipe, n_segments) <= allowed:
+        return recipe
+    recipe = recipe.replace(min_steps=min(_ENOUGH_STEPS, recipe.min_steps))
     least = min(_LEAST_GOOD_EPOCHS, recipe.epochs)
     all_tasks, all_quotes = recipe.tasks_per_segment, recipe.quotes_per_segment
     fewer = [(all_tasks, quotes) for quotes in range(all_quotes, 0, -1)] + [(n, 0) for n in range(all_tasks, 0, -1)]
