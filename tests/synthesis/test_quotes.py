@@ -48,6 +48,16 @@ def test_answers_are_the_sentences() -> None:
     assert [question for question, _ in third] == ["What is said about Jerez?"]
 
 
+def test_what_it_is_stands_at_the_beginning_of_an_earlier_sentence() -> None:
+    text = (
+        "They all liked to see Rota. Rota is a town by the sea. It has a low rate of growth. "
+        "There were boats in the dark mud."
+    )
+    questions = [question for pairs in asked(text) for question, _ in pairs]
+    assert "What is said about Rota and low rate of growth?" in questions
+    assert "What is said about The mill and boats in the dark mud?" in questions
+
+
 def test_headings_are_not_quoted() -> None:
     text = f"# How Anna built the mill in Jerez\n{MILL}"
     assert not [answer for pairs in asked(text) for _, answer in pairs if "How Anna" in answer]

@@ -36,8 +36,8 @@ _SEPARATORS: Final = frozenset(
     "several various numerous certain further later earlier next previous recent former latter two three four five six "
     "seven eight nine ten dozen dozens hundred hundreds thousand thousands million millions billion billions instead "
     "still already even soon yet always sometimes often today whole entire throughout beyond back behind despite amid "
-    "time part cannot nearby elsewhere away apart ahead alone together again abroad across due using whereas least "
-    "others thing things something anything everything nothing someone anyone everyone".split()
+    "time part cannot nearby elsewhere away apart ahead alone together again abroad across due thanks using whereas "
+    "least others thing things something anything everything nothing someone anyone everyone".split()
 )
 # "it's", "you're", "don't"; not "Anna's".
 _CONTRACTED: Final = re.compile(
@@ -82,8 +82,9 @@ _IRREGULAR: Final = frozenset(
     "fallen fell felt forgot forgotten fought found gave given gone got grew grown heard held hit kept knew known "
     "laid led left lent lost meant met paid put ran risen rose sat saw seen sent set shot showed shown sold "
     "read sought spent spoke spoken stood struck taken taught told took went won wore worn written wrote "
-    "become becomes begin begins believe believes bring brings continue continues contain contains include includes "
-    "occur occurs provide provides remain require requires run runs seem seems suggest suggests say says".split()
+    "become becomes begin begins believe believes bring brings comes continue continues contain contains include "
+    "includes occur occurs provide provides remain require requires run runs seem seems suggest suggests say "
+    "says".split()
 )
 # Words that end like these and do name something.
 _NOUNS: Final = frozenset(

@@ -206,7 +206,7 @@ class _Sentence:
         while not phrase.alone:
             if self._joint(right):
                 right += 1
-            elif left and self._joint(left - 1):
+            elif left and self._joint(left - 1) and self._may_grow_left(left):
                 left -= 1
             else:
                 break
@@ -220,6 +220,10 @@ class _Sentence:
             right += 1
         phrase = self._phrase(left, right)
         return phrase if len(phrase.text.split()) <= _MOST_WORDS else self._phrase(number, number)
+
+    def _may_grow_left(self, left: int) -> bool:
+        """Not from a plain word to a name: "Jerez in the north"; but to "Anna Berg in 1912"."""
+        return is_year(self._words[self._pieces[left][1]][0]) or not self._is_named(*self._pieces[left - 1])
 
     def _whole_name(self, number: int) -> tuple[int, int]:
         """The pieces of the name that the name is a part of: "Ministry" of the Interior, of which "Interior"."""

@@ -17,7 +17,7 @@ from lift.document import Segment
 from lift.sentences import find_sentences
 from lift.synthesis.checks import normalised
 from lift.synthesis.parser import Pair
-from lift.synthesis.phrases import Capitals, find_phrases, says_nothing
+from lift.synthesis.phrases import Capitals, Phrase, find_phrases, says_nothing
 
 __all__ = ["QUOTES_VERSION", "Quoter"]
 
@@ -27,6 +27,9 @@ QUOTES_VERSION: Final = "quotes-5"
 
 # A phrase in more sentences than this could be answered with any of them.
 _MOST_SENTENCES: Final = 2
+# Among its first words these make a sentence be about a thing that an earlier one names.
+_THINGS: Final = frozenset("it its this these they their".split())
+_FIRST_WORDS: Final = 8
 
 
 class Quoter:
@@ -45,11 +48,20 @@ class Quoter:
         self.capitals = Capitals.of(sentence for segment in segments for _, sentence in _sentences_of(segment))
         self._sentences: Counter[str] = Counter()
         self._first: dict[str, int] = {}
+        # What "it" is in a sentence without a name, by where that begins.
+        self._meant: dict[int, str] = {}
+        topic = title
         for segment in segments:
             for start, sentence in _sentences_of(segment):
-                for key in (normalised(phrase.text) for phrase in find_phrases(sentence, self.capitals)):
+                phrases = find_phrases(sentence, self.capitals)
+                for key in (normalised(phrase.text) for phrase in phrases):
                     self._sentences[key] += 1
                     self._first.setdefault(key, start)
+                if phrases and phrases[0].named and sentence.removeprefix("The ").startswith(phrases[0].text):
+                    topic = phrases[0].text
+                elif _THINGS.isdisjoint(sentence.lower().split()[:_FIRST_WORDS]):
+                    topic = title
+                self._meant[start] = topic
 
     def pairs(self, segment: Segment) -> Iterator[Pair]:
         """The pairs about one of the segments, the best first; its sentences take turns."""
@@ -63,13 +75,14 @@ class Quoter:
     def _foci(self, sentence: str, start: int) -> list[str]:
         """What to ask for: what is said here first, and rarely elsewhere; names before descriptions.
 
-        What has no name is asked for together with the sentence's commonest name, or with the title of the document;
-        what says too little comes last, a single word of it only where there is nothing else.
+        What has no name is asked for together with the sentence's commonest name; where it has none, with what "it" is,
+        the name that an earlier sentence began with, or the title of the document. What says too little comes last, a
+        single word of it only where there is nothing else.
         """
         phrases = find_phrases(sentence, self.capitals)
         count = {phrase: self._sentences[normalised(phrase.text)] for phrase in phrases}
-        named = [phrase for phrase in phrases if phrase.named and not any(map(str.isdecimal, phrase.text))]
-        subject = max(named, key=lambda p: (count[p], -len(p.text))).text if named else self._title
+        names = _names_of(phrases)
+        subject = max(names, key=lambda p: (count[p], -len(p.text))).text if names else self._meant[start]
         here = [phrase for phrase in phrases if self._first[normalised(phrase.text)] == start]
         part = {phrase: any(phrase.text in other.text for other in phrases if other != phrase) for phrase in here}
         here.sort(key=lambda p: (count[p] > _MOST_SENTENCES, part[p], not p.named, -len(p.text)))
@@ -78,6 +91,11 @@ class Quoter:
         told = [phrase for phrase in vague if " " in phrase.text]
         asked = alone + (told or vague[: not alone])
         return [phrase.text if phrase.named else f"{subject} and {phrase.text}" for phrase in asked]
+
+
+def _names_of(phrases: Sequence[Phrase]) -> list[Phrase]:
+    """Those that have a name and no number."""
+    return [phrase for phrase in phrases if phrase.named and not any(map(str.isdecimal, phrase.text))]
 
 
 def _sentences_of(segment: Segment) -> Iterator[tuple[int, str]]:
