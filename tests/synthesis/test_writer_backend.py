@@ -42,7 +42,7 @@ class Handed:
 def draft(foci: list[str] | None = None, missing: int = 2) -> Draft:
     job: Any = Handed()
     sentence = "Anna Berg built it in 1912."
-    return Draft(job, SHOWN, f"The mill {sentence}", [sentence], foci or ["1912", "Anna Berg"], missing)
+    return Draft(job, SHOWN, f"The mill {sentence}", [sentence], Capitals(), foci or ["1912", "Anna Berg"], missing)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,7 @@ def draft(foci: list[str] | None = None, missing: int = 2) -> Draft:
         ("When did Anna Berg build the mill?", None),
         ("Anna Berg built the mill.", "not a question"),
         ("What did Anna Berg build in 1912?", "does not ask for its focus"),
+        ("When was the mill built?", "asks about nothing that has a name"),
         ("When did Otto build the mill?", "asks about what the text does not have"),
         ("When did Anna Berg build the mill of Jerez?", "asks about what the text does not have"),  # of another page
         ("When did the famous tall engineer Berg build something?", "asks about what the text does not have"),

@@ -11,7 +11,7 @@ from lift.synthesis.backends.in_process import Job
 from lift.synthesis.checks import fault_of, follows_text, is_grounded, known_share, normalised
 from lift.synthesis.foci import mentions
 from lift.synthesis.parser import Pair
-from lift.synthesis.phrases import Capitals
+from lift.synthesis.phrases import Capitals, find_phrases
 from lift.synthesis.usage import Usage
 from lift.synthesis.writing import foci_of, title_in
 
@@ -33,6 +33,7 @@ class Draft:
         own: the title and the segment: where the names of a question must come from. The other names that it sees
             are for the answers' pronouns; in questions they are mostly wrong.
         sentences: of the segment.
+        capitals: what the document's capitals say.
         foci: what to ask for, the best first.
         missing: pairs wanted still.
         tried: foci asked for so far.
@@ -44,6 +45,7 @@ class Draft:
     shown: str
     own: str
     sentences: Sequence[str]
+    capitals: Capitals
     foci: Sequence[str]
     missing: int
     tried: int = 0
@@ -61,7 +63,7 @@ class Draft:
         shown = job.request.user
         sentences = [sentence for _, sentence in find_sentences(segment.text)]
         own = f"{title_in(shown)} {segment.text}"
-        return cls(job, shown, own, sentences, foci_of(sentences, capitals), job.request.count)
+        return cls(job, shown, own, sentences, capitals, foci_of(sentences, capitals), job.request.count)
 
     def next_foci(self, most: int | None = None) -> Sequence[str]:
         """What to ask for now, at most so many; nothing once all pairs are there or every focus has been asked for."""
@@ -79,6 +81,8 @@ class Draft:
             return "asked before"
         if mentions(question, focus):
             return "does not ask for its focus"
+        if not self._has_name(question) and any(map(self._has_name, self.sentences)):
+            return "asks about nothing that has a name"
         if not is_grounded(Pair(question, ""), self.own) or known_share(question, self.shown) < _KNOWN_OF_QUESTION:
             return "asks about what the text does not have"
         return None
@@ -91,3 +95,6 @@ class Draft:
         if not grounded or fault_of(pair, self.shown, self.own):
             return "says what the text does not"
         return None if follows_text(pair, self.sentences, title_in(self.shown)) else "says what no sentence says"
+
+    def _has_name(self, text: str) -> bool:
+        return any(phrase.named for phrase in find_phrases(text, self.capitals))
