@@ -6,6 +6,7 @@ the same update, since gradients are summed before it. Only the first one, the l
 
 from __future__ import annotations
 
+import atexit
 import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -41,6 +42,8 @@ class Processes:
         self._device = device
         if self.count > 1 and not distributed.is_initialized():
             distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            # Threads of the group that outlive the interpreter make C++ abort the process now and then.
+            atexit.register(_leave)
 
     @property
     def leads(self) -> bool:
@@ -75,3 +78,8 @@ class Processes:
             loads[least] += size
             shares[least].append(parts[number])
         return shares
+
+
+def _leave() -> None:
+    if distributed.is_initialized():
+        distributed.destroy_process_group()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -112,6 +113,31 @@ def test_a_budget_is_one_choice(document: Path, tiny_model: Path, tmp_path: Path
     manifest = json.loads(done.stdout)
     assert manifest["counts"]["visits"] == manifest["recipe"]["epochs"] * manifest["counts"]["tasks"]
     assert not (tmp_path / "a" / "budget.json").exists()  # it is for a run that is still going on
+
+
+MEETING = """
+import torch
+from lift.processes import Processes
+processes = Processes()
+processes.join(torch.device("cpu"))
+for _ in range(20):
+    processes.sum(torch.ones(100_000))
+"""
+
+
+@pytest.mark.integration
+def test_processes_end_well() -> None:
+    """Left as it was, the group's threads made one process in three abort at its end."""
+    for _ in range(3):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
+        both = [
+            subprocess.Popen([sys.executable, "-c", MEETING], env={**os.environ, **common, "RANK": rank})
+            for rank in ("0", "1")
+        ]
+        assert [process.wait(timeout=100) for process in both] == [0, 0]
 
 
 def test_packs_are_dealt_by_size(monkeypatch: pytest.MonkeyPatch) -> None:
