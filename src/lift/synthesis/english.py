@@ -31,10 +31,13 @@ __all__ = [
 CONNECTORS: Final = frozenset("of in for on at from with between by into over under against among near and".split())
 POSSESSIVES: Final = frozenset("his her its their".split())
 DETERMINERS: Final = POSSESSIVES | frozenset("the a an this these those such".split())
+_COUNTS: Final = frozenset(
+    "two three four five six seven eight nine ten dozen hundred hundreds thousand thousands million millions billion "
+    "billions".split()
+)
 # Counts and adverbs, within which no phrase goes on.
-_SEPARATORS: Final = frozenset(
-    "several various numerous certain further later earlier next previous recent former latter two three four five six "
-    "seven eight nine ten dozen dozens hundred hundreds thousand thousands million millions billion billions instead "
+_SEPARATORS: Final = _COUNTS | frozenset(
+    "several various numerous certain further later earlier next previous recent former latter dozens instead "
     "still already even soon yet always sometimes often today whole entire throughout beyond back behind despite amid "
     "time part cannot nearby elsewhere away apart ahead alone together again abroad across due thanks using whereas "
     "least others thing things something anything everything nothing someone anyone everyone".split()
@@ -50,14 +53,12 @@ DIRECTIONS: Final = frozenset(
     for ending in ("", "ward", "wards")
 )
 # Words that measure: a phrase of nothing else is a time or a size, not a thing.
-_MEASURES: Final = frozenset(
+_MEASURES: Final = _COUNTS | frozenset(
     "second seconds minute minutes hour hours day days week weeks month months year years decade decades century "
     "centuries am pm a.m p.m age ago inch inches foot feet mile miles metre metres meter meters kilometre "
-    "kilometres kilometer kilometers km km² m² percent cent half one two three four five six seven eight nine ten "
-    "eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty "
-    "seventy eighty ninety dozen hundred hundreds thousand thousands million millions billion billions number times "
-    "first third last early late mid ton tons tonne tonnes kg kilogram kilograms morning afternoon evening night "
-    "weekend".split()
+    "kilometres kilometer kilometers km km² m² percent cent half one eleven twelve thirteen fourteen fifteen sixteen "
+    "seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety number times first third last "
+    "early late mid ton tons tonne tonnes kg kilogram kilograms morning afternoon evening night weekend".split()
 )
 _ROMAN: Final = re.compile(r"[IVXLC]{2,}")
 _YEAR: Final = re.compile(r"(?:1\d{3}|20\d{2})s?")

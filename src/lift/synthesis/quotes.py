@@ -17,7 +17,7 @@ from lift.document import Segment
 from lift.sentences import find_sentences
 from lift.synthesis.checks import normalised
 from lift.synthesis.parser import Pair
-from lift.synthesis.phrases import Capitals, Phrase, find_phrases, says_nothing
+from lift.synthesis.phrases import Capitals, find_phrases, says_nothing
 
 __all__ = ["QUOTES_VERSION", "Quoter"]
 
@@ -81,7 +81,7 @@ class Quoter:
         """
         phrases = find_phrases(sentence, self.capitals)
         count = {phrase: self._sentences[normalised(phrase.text)] for phrase in phrases}
-        names = _names_of(phrases)
+        names = [phrase for phrase in phrases if phrase.named and not any(map(str.isdecimal, phrase.text))]
         subject = max(names, key=lambda p: (count[p], -len(p.text))).text if names else self._meant[start]
         here = [phrase for phrase in phrases if self._first[normalised(phrase.text)] == start]
         part = {phrase: any(phrase.text in other.text for other in phrases if other != phrase) for phrase in here}
@@ -91,11 +91,6 @@ class Quoter:
         told = [phrase for phrase in vague if " " in phrase.text]
         asked = alone + (told or vague[: not alone])
         return [phrase.text if phrase.named else f"{subject} and {phrase.text}" for phrase in asked]
-
-
-def _names_of(phrases: Sequence[Phrase]) -> list[Phrase]:
-    """Those that have a name and no number."""
-    return [phrase for phrase in phrases if phrase.named and not any(map(str.isdecimal, phrase.text))]
 
 
 def _sentences_of(segment: Segment) -> Iterator[tuple[int, str]]:
