@@ -29,16 +29,20 @@ def test_first_come_first_served() -> None:
     assert order == ["trainer", "generator", "trainer again"]
 
 
-def test_who_is_interrupted_while_waiting_leaves_the_line() -> None:
+@pytest.mark.parametrize("urgent", [False, True])
+def test_who_is_interrupted_while_waiting_leaves_the_line(monkeypatch: pytest.MonkeyPatch, urgent: bool) -> None:
     turns = Turns()
 
-    def interrupted() -> None:
-        with pytest.raises(KeyboardInterrupt), turns.turn():
-            raise KeyboardInterrupt
+    def interrupt(condition: threading.Condition, predicate: object) -> None:
+        assert turns.urgent is urgent
+        raise KeyboardInterrupt
 
-    interrupted()
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Condition, "wait_for", interrupt)
+        with pytest.raises(KeyboardInterrupt), turns.turn(urgent=urgent):
+            pass
     with turns.turn():
-        pass
+        assert not turns.urgent
 
 
 def test_an_urgent_turn_is_seen_by_who_has_it() -> None:

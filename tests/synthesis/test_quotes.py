@@ -48,14 +48,10 @@ def test_answers_are_the_sentences() -> None:
     assert [question for question, _ in third] == ["What is said about Jerez?"]
 
 
-def test_what_it_is_stands_at_the_beginning_of_an_earlier_sentence() -> None:
-    text = (
-        "They all liked to see Rota. Rota is a town by the sea. It has a low rate of growth. "
-        "There were boats in the dark mud."
-    )
+def test_a_sentence_without_a_name_is_about_an_earlier_one() -> None:
+    text = "They all liked to see Rota. Rota is a town by the sea. It has a low rate of growth."
     questions = [question for pairs in asked(text) for question, _ in pairs]
     assert "What is said about Rota and low rate of growth?" in questions
-    assert "What is said about The mill and boats in the dark mud?" in questions
 
 
 def test_headings_are_not_quoted() -> None:
@@ -76,7 +72,7 @@ def test_list_items_are_sentences_of_their_own() -> None:
 
 def test_every_sentence_is_asked_for() -> None:
     (pairs,) = asked("Anna Berg met a miller in May. She was said to be remarkable.")
-    assert ("What is said about The mill and remarkable?", "She was said to be remarkable.") in pairs
+    assert ("What is said about Anna Berg and remarkable?", "She was said to be remarkable.") in pairs
 
 
 def test_what_stands_everywhere_comes_last() -> None:

@@ -20,7 +20,7 @@ from lift.synthesis.backends import default_generator, open_backend
 from lift.synthesis.backends.drafts import Draft
 from lift.synthesis.backends.writer import WriterBackend, _Question
 from lift.synthesis.parser import Pair
-from lift.synthesis.phrases import Capitals
+from lift.synthesis.phrases import Capitals, find_phrases
 from lift.synthesis.writing import foci_of, view
 
 SHOWN = "Title: The mill\nNames: Jerez\n\nText before the segment:\n(none)\n\nSegment:\nAnna Berg built it in 1912."
@@ -42,7 +42,8 @@ class Handed:
 def draft(foci: list[str] | None = None, missing: int = 2) -> Draft:
     job: Any = Handed()
     sentence = "Anna Berg built it in 1912."
-    return Draft(job, SHOWN, f"The mill {sentence}", [sentence], Capitals(), foci or ["1912", "Anna Berg"], missing)
+    own, foci = f"The mill {sentence}", foci or ["1912", "Anna Berg"]
+    return Draft(job, SHOWN, own, [sentence], Capitals(), named=True, foci=foci, missing=missing)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_a_pair_that_points_at_the_text() -> None:
 
 def test_what_is_asked_for() -> None:
     text = "Olav, subdivided and affected by 150 years of floods until 1912, was known for a tall tower."
-    foci = foci_of([text], Capitals(frozenset({"Olav"})))
+    foci = foci_of({text: find_phrases(text, Capitals(frozenset({"Olav"})))})
     assert foci == ["150 years", "Olav", "1912", "tall tower"]
 
 

@@ -59,10 +59,11 @@ def phrase_spans(text: str, words: Sequence[re.Match[str]]) -> Iterator[tuple[in
     for number, word in enumerate(words):
         touches = number > 0 and not text[words[number - 1].end() : word.start()].strip()
         joint = word[0] in _JOINTS and first >= 0 and touches and _joins_names(text, words, number)
-        if first >= 0 and (not touches or (word[0].lower() in STOP_WORDS and not joint)):
+        within = joint or _has_own_capital(word[0], touches) or word[0].lower() not in STOP_WORDS
+        if first >= 0 and not (touches and within):
             yield first, last
             first = -1
-        if joint or word[0].lower() not in STOP_WORDS:
+        if within:
             first, last = number if first < 0 else first, number
     if first >= 0:
         yield first, last
@@ -85,6 +86,15 @@ def mentions(text: str, phrase: str) -> bool:
     """Whether the words of `phrase` stand in `text` one after the other, whatever their endings."""
     wanted, words = stems(phrase), stems(text)
     return any(words[start : start + len(wanted)] == wanted for start in range(len(words) - len(wanted) + 1))
+
+
+def _has_own_capital(word: str, touches: bool) -> bool:
+    """Whether it has a capital that no sentence gave it, as the stop words in "May 1936" and "the US" have.
+
+    Args:
+        touches: the word stands after another one, without a punctuation mark between them.
+    """
+    return len(word) > 1 and word != "No" and word[0].isupper() and (touches or word.isupper())  # "Decree No. 117"
 
 
 def _joins_names(text: str, words: Sequence[re.Match[str]], number: int) -> bool:

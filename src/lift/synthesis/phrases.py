@@ -32,7 +32,7 @@ from lift.synthesis.english import (
 )
 from lift.synthesis.foci import STOP_WORDS, phrase_spans, words_of
 
-__all__ = ["Capitals", "Phrase", "find_phrases", "says_nothing"]
+__all__ = ["Capitals", "Phrase", "find_phrases", "heads", "says_nothing"]
 
 _ENOUGH_WORDS: Final = 3
 _MOST_WORDS: Final = 10
@@ -85,6 +85,10 @@ class Capitals:
                     names.add(word[0])
         return cls(frozenset(names), frozenset(plain))
 
+    def are_plain(self, words: str) -> bool:
+        """Whether the text has the words in lower case, as they are or with an s less or more."""
+        return _without_s(words.lower()) in self.plain
+
 
 _NO_CAPITALS: Final = Capitals()
 
@@ -101,10 +105,15 @@ def find_phrases(sentence: str, capitals: Capitals = _NO_CAPITALS) -> list[Phras
 
 
 def says_nothing(sentence: str) -> bool:
+    """Whether it has too few words to be worth a question, or is a heading."""
+    return len(words_of(sentence)) < _LEAST_WORDS or heads(sentence)
+
+
+def heads(sentence: str) -> bool:
     """Whether it is a heading, by its words: it is short, and no word is a verb, or looks like one, or is a pronoun."""
     words = [word[0].lower() for word in words_of(sentence)]
     names_only = all(word in _IN_HEADINGS or not (word in STOP_WORDS or separates(word)) for word in words)
-    return len(words) < _LEAST_WORDS or (len(words) < _MOST_WORDS and names_only)
+    return len(words) < _MOST_WORDS and names_only
 
 
 class _Sentence:
@@ -265,7 +274,7 @@ class _Sentence:
         text = text.removesuffix("'s").removesuffix("’s")
         plain = [word[0] for word in words]
         named = self._is_named(self._pieces[left][0], self._pieces[right][1])
-        named = named and _without_s(text.lower()) not in self._capitals.plain
+        named = named and not self._capitals.are_plain(text)
         described = len(own_words(plain)) >= _ENOUGH_WORDS and POSSESSIVES.isdisjoint(plain)
         return Phrase(text, named, named or described)
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from lift.document import Document, Segment
 from lift.synthesis.english import is_doing, is_measure
 from lift.synthesis.foci import find_foci
-from lift.synthesis.phrases import Capitals, find_phrases
+from lift.synthesis.phrases import Phrase
 from lift.synthesis.prompts import window_start
 
 __all__ = ["WRITER_PREFIX", "WRITER_VERSION", "answer_prompt", "ask_prompt", "foci_of", "title_in", "view"]
@@ -68,19 +68,18 @@ def view(document: Document, segment: Segment, window_chars: int = _WINDOW_CHARS
     )
 
 
-def foci_of(sentences: Iterable[str], capitals: Capitals) -> list[str]:
+def foci_of(phrases: Mapping[str, Sequence[Phrase]]) -> list[str]:
     """What the writer is asked for, the best first: names and counts, then what is described at some length.
 
     Verbs and adjectives by themselves, which stand between stop words as well, are hardly ever what a question asks
     for, and single plain words say too little.
 
     Args:
-        sentences: of a segment.
-        capitals: what the document's capitals say.
+        phrases: those of a segment's sentences, by sentence.
     """
     found: list[str] = []
-    for sentence in sentences:
-        found += [phrase.text for phrase in find_phrases(sentence, capitals) if phrase.alone or " " in phrase.text]
+    for sentence, inside in phrases.items():
+        found += [phrase.text for phrase in inside if phrase.alone or " " in phrase.text]
         found += filter(_counts, find_foci(sentence))
     once = {focus.lower(): focus for focus in found}.values()
     return sorted(once, key=lambda focus: (focus[0].islower(), -len(focus)))

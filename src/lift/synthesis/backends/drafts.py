@@ -34,6 +34,7 @@ class Draft:
             are for the answers' pronouns; in questions they are mostly wrong.
         sentences: of the segment.
         capitals: what the document's capitals say.
+        named: a sentence has a name.
         foci: what to ask for, the best first.
         missing: pairs wanted still.
         tried: foci asked for so far.
@@ -46,6 +47,7 @@ class Draft:
     own: str
     sentences: Sequence[str]
     capitals: Capitals
+    named: bool
     foci: Sequence[str]
     missing: int
     tried: int = 0
@@ -62,8 +64,10 @@ class Draft:
         (segment,) = job.request.segments
         shown = job.request.user
         sentences = [sentence for _, sentence in find_sentences(segment.text)]
+        phrases = {sentence: find_phrases(sentence, capitals) for sentence in sentences}
+        named = any(phrase.named for inside in phrases.values() for phrase in inside)
         own = f"{title_in(shown)} {segment.text}"
-        return cls(job, shown, own, sentences, capitals, foci_of(sentences, capitals), job.request.count)
+        return cls(job, shown, own, sentences, capitals, named, foci_of(phrases), job.request.count)
 
     def next_foci(self, most: int | None = None) -> Sequence[str]:
         """What to ask for now, at most so many; nothing once all pairs are there or every focus has been asked for."""
@@ -81,7 +85,7 @@ class Draft:
             return "asked before"
         if mentions(question, focus):
             return "does not ask for its focus"
-        if not self._has_name(question) and any(map(self._has_name, self.sentences)):
+        if self.named and not any(phrase.named for phrase in find_phrases(question, self.capitals)):
             return "asks about nothing that has a name"
         if not is_grounded(Pair(question, ""), self.own) or known_share(question, self.shown) < _KNOWN_OF_QUESTION:
             return "asks about what the text does not have"
@@ -95,6 +99,3 @@ class Draft:
         if not grounded or fault_of(pair, self.shown, self.own):
             return "says what the text does not"
         return None if follows_text(pair, self.sentences, title_in(self.shown)) else "says what no sentence says"
-
-    def _has_name(self, text: str) -> bool:
-        return any(phrase.named for phrase in find_phrases(text, self.capitals))
