@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lift.synthesis.phrases import Capitals, find_phrases, says_nothing
+from lift.synthesis.phrases import Capitals, find_phrases
 
 
 def alone(sentence: str, *names: str) -> list[str]:
@@ -75,22 +75,6 @@ def test_a_word_that_is_written_small_elsewhere_is_no_name_by_itself() -> None:
     capitals = Capitals.of(["The states agreed.", "Each State in Europe signed the State Treaty."])
     phrases = find_phrases("The State signed the State Treaty.", capitals)
     assert [(phrase.text, phrase.alone) for phrase in phrases] == [("State", False), ("State Treaty", True)]
-
-
-@pytest.mark.parametrize(
-    ("sentence", "heading"),
-    [
-        ("Early life.", True),
-        ("Relationship between the Bergs and the mill.", True),
-        ("Parador de Jaén: Castillo de Santa Catalina.", True),
-        ("She sold the mill in Jerez.", False),
-        ("The mill in Jerez was old.", False),
-        ("Rain delayed work on the mill.", False),
-        ("Anna Berg and all sons of hers in Jerez run the mill on the river.", False),  # too long for one
-    ],
-)
-def test_headings(sentence: str, heading: bool) -> None:
-    assert says_nothing(sentence) is heading
 
 
 WORDS = st.sampled_from(

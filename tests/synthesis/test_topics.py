@@ -3,7 +3,7 @@
 import pytest
 
 from lift.synthesis.phrases import Capitals, find_phrases
-from lift.synthesis.topics import Topics
+from lift.synthesis.topics import Topics, is_heading
 
 CAPITALS = Capitals(frozenset({"Anna", "Berg", "Jerez", "Rota", "Cádiz"}), frozenset({"mill", "geological", "castle"}))
 
@@ -50,3 +50,21 @@ def test_a_heading_begins_a_section(heading: str, topic: str) -> None:
     topics.enter(find_phrases(heading, CAPITALS))
     assert topics.read("It was old.", []) == topic
     assert topics.read("Boats lay in the mud.", []) == topic
+
+
+@pytest.mark.parametrize(
+    ("sentence", "heading"),
+    [
+        ("Early life.", True),
+        ("# How Anna built the mill", True),
+        ("He escaped.", False),
+        ("Relationship between the Bergs and the mill.", True),
+        ("Parador de Jaén: Castillo de Santa Catalina.", True),
+        ("She sold the mill in Jerez.", False),
+        ("The mill in Jerez was old.", False),
+        ("Rain delayed work on the mill.", False),
+        ("Anna Berg and all sons of hers in Jerez run the mill on the river.", False),  # too long for one
+    ],
+)
+def test_headings(sentence: str, heading: bool) -> None:
+    assert is_heading(sentence) is heading

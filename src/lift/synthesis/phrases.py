@@ -32,13 +32,11 @@ from lift.synthesis.english import (
 )
 from lift.synthesis.foci import STOP_WORDS, phrase_spans, words_of
 
-__all__ = ["Capitals", "Phrase", "find_phrases", "heads", "says_nothing"]
+__all__ = ["Capitals", "Phrase", "find_phrases"]
 
 _ENOUGH_WORDS: Final = 3
 _MOST_WORDS: Final = 10
 _LEAST_CHARS: Final = 3
-_LEAST_WORDS: Final = 5
-_IN_HEADINGS: Final = CONNECTORS | DETERMINERS | frozenset("de del la y about after before or to".split())
 _QUOTATION_MARKS: Final = "\"'“‘«("
 # Before and after a word that makes a preposition with them.
 _INTO: Final = frozenset("in on by with take takes taking took".split())
@@ -102,18 +100,6 @@ def find_phrases(sentence: str, capitals: Capitals = _NO_CAPITALS) -> list[Phras
     found = _Sentence(sentence, capitals).phrases()
     kept = (phrase for phrase in found if len(phrase.text) >= (LEAST_OF_A_NAME if phrase.named else _LEAST_CHARS))
     return list({phrase.text.lower(): phrase for phrase in kept}.values())
-
-
-def says_nothing(sentence: str) -> bool:
-    """Whether it has too few words to be worth a question, or is a heading."""
-    return len(words_of(sentence)) < _LEAST_WORDS or heads(sentence)
-
-
-def heads(sentence: str) -> bool:
-    """Whether it is a heading, by its words: it is short, and no word is a verb, or looks like one, or is a pronoun."""
-    words = [word[0].lower() for word in words_of(sentence)]
-    names_only = all(word in _IN_HEADINGS or not (word in STOP_WORDS or separates(word)) for word in words)
-    return len(words) < _MOST_WORDS and names_only
 
 
 class _Sentence:

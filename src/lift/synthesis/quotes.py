@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from lift.blocks import is_markdown_heading, without_mark
+from lift.blocks import without_mark
 from lift.document import Segment
 from lift.sentences import find_sentences
 from lift.synthesis.checks import normalised
+from lift.synthesis.foci import words_of
 from lift.synthesis.parser import Pair
-from lift.synthesis.phrases import Capitals, find_phrases, heads, says_nothing
-from lift.synthesis.topics import Topics, names_among
+from lift.synthesis.phrases import Capitals, find_phrases
+from lift.synthesis.topics import Topics, is_heading, names_among
 
 __all__ = ["QUOTES_VERSION", "Quoter"]
 
@@ -28,6 +29,8 @@ QUOTES_VERSION: Final = "quotes-6"
 
 # A phrase in more sentences than this could be answered with any of them.
 _MOST_SENTENCES: Final = 2
+# A sentence of fewer words says nothing.
+_LEAST_WORDS: Final = 5
 
 
 class Quoter:
@@ -42,7 +45,6 @@ class Quoter:
     """
 
     def __init__(self, title: str, segments: Sequence[Segment]) -> None:
-        self._title = title
         self.capitals = Capitals.of(sentence for segment in segments for _, sentence in _quotable(segment))
         self._sentences: Counter[str] = Counter()
         self._first: dict[str, int] = {}
@@ -52,12 +54,13 @@ class Quoter:
         for segment in segments:
             for start, sentence in _sentences_of(segment):
                 phrases = find_phrases(sentence, self.capitals)
-                if _is_heading(sentence):
+                if is_heading(sentence):
                     topics.enter(phrases)
                     continue
-                self._meant[start] = topics.read(sentence, phrases)
-                if says_nothing(sentence):
+                meant = topics.read(sentence, phrases)
+                if _is_short(sentence):
                     continue
+                self._meant[start] = meant
                 for key in (normalised(phrase.text) for phrase in phrases):
                     self._sentences[key] += 1
                     self._first.setdefault(key, start)
@@ -96,7 +99,7 @@ class Quoter:
 def _quotable(segment: Segment) -> Iterator[tuple[int, str]]:
     """The sentences of a segment that say something, each with where it begins in the document."""
     for start, sentence in _sentences_of(segment):
-        if not _is_heading(sentence) and not says_nothing(sentence):
+        if not is_heading(sentence) and not _is_short(sentence):
             yield start, sentence
 
 
@@ -105,5 +108,5 @@ def _sentences_of(segment: Segment) -> Iterator[tuple[int, str]]:
         yield segment.start + start, without_mark(sentence)
 
 
-def _is_heading(sentence: str) -> bool:
-    return is_markdown_heading(sentence) or heads(sentence)
+def _is_short(sentence: str) -> bool:
+    return len(words_of(sentence)) < _LEAST_WORDS

@@ -1,19 +1,23 @@
-"""What a sentence without a name is about: a name that stands before it, or the title."""
+"""What a sentence without a name is about: a name that stands before it, in a heading maybe, or the title."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from lift.synthesis.foci import words_of
+from lift.blocks import is_markdown_heading
+from lift.synthesis.english import CONNECTORS, DETERMINERS, is_measure, separates
+from lift.synthesis.foci import STOP_WORDS, words_of
 from lift.synthesis.phrases import Capitals, Phrase
 
-__all__ = ["Topics", "names_among"]
+__all__ = ["Topics", "is_heading", "names_among"]
 
 # Among its first words these make a sentence go on about what an earlier one names.
 _THINGS: Final = frozenset("it its this these they their".split())
 _PERSONS: Final = frozenset("he his him she her".split())
 _FIRST_WORDS: Final = 8
+_MOST_WORDS_OF_A_HEADING: Final = 9
+_IN_HEADINGS: Final = CONNECTORS | DETERMINERS | frozenset("de del la y about after before or to".split())
 
 
 class Topics:
@@ -61,6 +65,17 @@ class Topics:
         elif self._begins_with_name and not first_words.isdisjoint(_PERSONS):
             return self._title
         return self._topic
+
+
+def is_heading(sentence: str) -> bool:
+    """Whether it is one by its mark, or by its words: few, and none is a verb, or looks like one, or is a pronoun."""
+    words = [word[0].lower() for word in words_of(sentence)]
+    few = len(words) <= _MOST_WORDS_OF_A_HEADING
+    return is_markdown_heading(sentence) or (few and all(map(_may_head, words)))
+
+
+def _may_head(word: str) -> bool:
+    return word in _IN_HEADINGS or is_measure(word) or not (word in STOP_WORDS or separates(word))
 
 
 def names_among(phrases: Sequence[Phrase]) -> list[str]:
