@@ -33,6 +33,8 @@ def alone(sentence: str, *names: str) -> list[str]:
         ("They marched on Thursday, 19 January, in Jerez.", ["Jerez"]),
         # A name goes on over "de la".
         ("He was born in Jerez de la Frontera.", ["Jerez de la Frontera"]),
+        # A year belongs to what stands before it.
+        ("Work began in 1920 with the mill in Jerez.", ["mill in Jerez", "Jerez"]),
         # Both of two things are named.
         ("She found boats between Jerez and Rota.", ["boats between Jerez and Rota", "Jerez and Rota", "Rota"]),
         ("They left the villages of Hamar and Moss.", ["villages of Hamar and Moss", "Hamar", "Moss"]),

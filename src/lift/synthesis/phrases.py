@@ -198,15 +198,16 @@ class _Sentence:
         """
         left = right = number
         phrase = self._phrase(left, right)
+        dated = is_year(self._words[self._pieces[number][1]][0])  # "in 1920 with the installation of two lines"
         while not phrase.alone:
-            if self._joint(right):
+            if self._joint(right) and not dated:
                 right += 1
             elif left and self._joint(left - 1) and self._may_grow_left(left):
                 left -= 1
             else:
                 break
             phrase = self._phrase(left, right)
-        while not phrase.named and self._goes_on(right):
+        while not (phrase.named or dated) and self._goes_on(right):
             right += 1
             phrase = self._phrase(left, right)
         if left == right and self._is_named(*self._pieces[number]):
