@@ -17,6 +17,7 @@ from typing import Any
 from lift.document import read_document
 from lift.evaluation.scores import wilson_interval
 from lift.generation import write_tasks
+from lift.jsonl import read_jsonl
 from lift.presets import load_recipe
 
 
@@ -66,7 +67,7 @@ def main() -> None:
 
 
 def write_sample(tasks: Path, text: str, sample: Path, size: int) -> None:
-    header, *records = [json.loads(line) for line in tasks.read_text(encoding="utf-8").splitlines()]
+    header, *records = [record for _, record in read_jsonl(tasks)]
     pairs = [record for record in records if record["record"] == "task"]
     lines: list[dict[str, Any]] = []
     for pair in random.Random(0).sample(pairs, min(size, len(pairs))):
@@ -78,7 +79,7 @@ def write_sample(tasks: Path, text: str, sample: Path, size: int) -> None:
 
 
 def judged(path: Path) -> dict[str, Any]:
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = [line for _, line in read_jsonl(path)]
     counts = {name: sum(line[name] for line in lines) for name in ("right", "alone")}
     both = sum(line["right"] and line["alone"] for line in lines)
     low, high = wilson_interval(both, len(lines))

@@ -25,6 +25,14 @@ def test_written_and_read(tmp_path: Path) -> None:
         assert not results.answered(replace(CELL, seed=1))
 
 
+def test_an_answer_of_several_lines(tmp_path: Path) -> None:
+    """JSON escapes line ends, but not all that Unicode calls one."""
+    answer = replace(ANSWER, answer="Anna\nBerg\u2028in\x85Jerez")
+    with Results(tmp_path) as results:
+        results.add_answer(answer)
+    assert read_answers(tmp_path) == [answer]
+
+
 def test_an_error_is_not_done_and_its_answer_is_kept(tmp_path: Path) -> None:
     failed = replace(ANSWER, score=None, error="judge: down")
     with Results(tmp_path) as results:

@@ -170,9 +170,8 @@ def read_runs(folder: Path) -> list[Run]:
 def _records(path: Path) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(keepends=True), 1):
-        if not line.endswith("\n"):
-            return  # being written, or cut off by a crash: its question is asked again
+    # Not str.splitlines: an answer may hold other separators of lines, such as U+2028, as they are.
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], 1):  # what follows the last one is torn
         try:
             record = json.loads(line)
             record["cell"]["benchmark"]
