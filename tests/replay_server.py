@@ -176,7 +176,7 @@ def _event(
         "choices": [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish}],
         "usage": usage and usage | {"total_tokens": sum(usage.values())},
     }
-    return f"data: {json.dumps(chunk)}\n\n"
+    return f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"  # as vLLM does
 
 
 def main() -> None:

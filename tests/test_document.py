@@ -29,6 +29,7 @@ def test_encodings_are_detected(tmp_path: Path, encoding: str) -> None:
 
 def test_normalisation() -> None:
     assert normalise("\ufeffa\r\nb\rc\fd\x00e\u00adf\u200b cafe\u0301") == "a\nb\nc\n\ndef café"
+    assert normalise("a\u2028b\x85c\u2029d\r\r\ne") == "a\nb\nc\n\nd\n\ne"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,9 @@ _BOMS: Final = {
 }
 # Control characters but tab and newline; zero-width characters and soft hyphens, which only split words.
 _NOISE: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff]")
+# All that Unicode counts among the ends of paragraphs and lines.
+_PARAGRAPH_END: Final = re.compile(r"[\f\u2029]")
+_LINE_END: Final = re.compile(r"\r\n|[\r\x85\u2028]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _TITLE_LIMIT: Final = 120
 
@@ -111,7 +114,7 @@ def read_document(path: str | os.PathLike[str], title: str | None = None) -> Doc
 
 def normalise(text: str) -> str:
     """Unix line ends, composed characters (NFC), no control or zero-width characters."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n\n")
+    text = _PARAGRAPH_END.sub("\n\n", _LINE_END.sub("\n", text))
     return unicodedata.normalize("NFC", _NOISE.sub("", text))
 
 

@@ -234,6 +234,20 @@ def test_answers_without_pairs_are_tried_again(name: str, short: Document, tmp_p
     assert counts.failures == {"no pairs": 5}
 
 
+def test_line_ends_that_only_unicode_knows(short: Document, tmp_path: Path) -> None:
+    """JSON holds them as they are, and event streams have others."""
+
+    def rewrite(pairs: list[dict[str, str]]) -> str:
+        ends = [{**pair, "answer": f"{pair['answer']}\u2028\u2029\x85Well."} for pair in pairs]
+        return json.dumps(ends, ensure_ascii=False)
+
+    with ReplayServer(RECORDED, rewrite=rewrite) as server:
+        store, counts = generate_and_count(OpenAIBackend(server.url), short, tmp_path / "t.jsonl")
+    assert store.n_tasks == 25
+    assert not counts.failures
+    assert all(task.answer.endswith("\u2028\u2029\x85Well.") for task in store.read_tasks())
+
+
 def test_duplicates_and_null_answers_are_dropped_and_counted(short: Document, tmp_path: Path) -> None:
     def rewrite(pairs: list[dict[str, str]]) -> str:
         return json.dumps([pairs[0], pairs[0], {"question": "Who?", "answer": None}, *pairs[1:]])

@@ -83,7 +83,7 @@ class OpenAIBackend(Backend):
     async def stream(self, request: Request) -> AsyncIterator[AsyncIterator[str | Usage]]:
         response = await self._opened(request)
         try:
-            yield _pieces(response.aiter_lines())
+            yield _pieces(response.aiter_bytes())
         finally:
             await response.aclose()
 
@@ -132,19 +132,19 @@ class OpenAIBackend(Backend):
         raise GeneratorUnavailableError(f"name a model with --generator-model; {self._url} offers {offered}")
 
 
-async def _pieces(lines: AsyncIterator[str]) -> AsyncIterator[str | Usage]:
-    """The pieces of a streamed answer, from the lines of its event stream.
+async def _pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[str | Usage]:
+    """The pieces of a streamed answer, from the chunks of its event stream.
 
     Read here and not by the client: it makes typed objects of every token, which takes five times as long, in a
     process that also trains.
     """
     thought = 0
     with _translated():
-        async for line in lines:
-            if not line.startswith("data:"):
+        async for line in _lines(chunks):
+            if not line.startswith(b"data:"):
                 continue
             data = line[5:].strip()
-            if data == "[DONE]":
+            if data == b"[DONE]":
                 return
             event = json.loads(data)
             if event.get("error"):
@@ -156,6 +156,20 @@ async def _pieces(lines: AsyncIterator[str]) -> AsyncIterator[str | Usage]:
                 yield delta.get("content") or ""
             if event.get("usage"):
                 yield _usage(event["usage"], thought)
+
+
+async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The lines of an event stream, which CR and LF alone end.
+
+    The client's own lines of text end with U+2028 and the like as well, which JSON holds as they are.
+    """
+    rest = b""
+    async for chunk in chunks:
+        lines = (rest + chunk).splitlines(keepends=True)
+        rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""
+        for line in lines:
+            yield line
+    yield rest
 
 
 def _usage(counted: Mapping[str, Any], thought: int) -> Usage:
