@@ -72,6 +72,16 @@ def test_it_is_started_asked_and_ended(short: Document, tmp_path: Path, monkeypa
     wait_until_ended(tmp_path)
 
 
+def test_a_progress_bar_of_any_length_is_read(short: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than a pipe holds, and more than a line should: a download of hours has no line end."""
+    progress = 'for n in range(20_000): print(f"{n:9} of 20000 files", end="\\r", flush=True)\n'
+    stand_in(tmp_path, monkeypatch, progress + serving())
+    assert generate(VLLMBackend("m"), short, tmp_path / "t.jsonl").n_tasks == 25
+    stand_in(tmp_path, monkeypatch, f'print("starting")\n{progress}\nsys.exit("no room")')
+    with pytest.raises(GeneratorUnavailableError, match=r"last:\n  loading m\n  starting\n  no room$"):
+        generate(VLLMBackend("m"), short, tmp_path / "t.jsonl")
+
+
 def test_a_start_that_fails_shows_the_last_lines(
     short: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ __all__ = ["EXECUTABLE_VARIABLE", "VLLMBackend"]
 # vLLM pins its own torch, so it lives in an environment of its own.
 EXECUTABLE_VARIABLE: Final = "LIFT_VLLM"
 _LINES_KEPT: Final = 20
+_CHUNK: Final = 65536
 _POLL_SECONDS: Final = 0.2
 # Loading may include a download.
 _START_SECONDS: Final = 3600.0
@@ -119,9 +120,12 @@ class VLLMBackend(OpenAIBackend):
         return self._process is not None and self._process.returncode is not None
 
     async def _read_lines(self, process: asyncio.subprocess.Process) -> None:
-        if process.stdout:
-            while line := await process.stdout.readline():
-                self._lines.append(line.decode(errors="replace").rstrip())
+        """Until its end, or it would wait for room in the pipe; progress bars write megabytes without a line end."""
+        rest = b""
+        while process.stdout and (chunk := await process.stdout.read(_CHUNK)):
+            *lines, rest = map(_shown, (rest + chunk).split(b"\n"))
+            self._lines += map(_as_text, lines)
+        self._lines += [_as_text(rest)] if rest else []
 
     def _last_words(self, what: str) -> str:
         code = self._process.returncode if self._process else None
@@ -133,6 +137,15 @@ class VLLMBackend(OpenAIBackend):
         )
         words = "\n  ".join(self._lines) or "nothing"
         return f"vLLM {what}{ended}{advice}. It said last:\n  {words}"
+
+
+def _shown(line: bytes) -> bytes:
+    """What a terminal shows of it: what follows a carriage return is written over the rest."""
+    return line[line.rstrip(b"\r").rfind(b"\r") + 1 :]
+
+
+def _as_text(line: bytes) -> str:
+    return line.decode(errors="replace").rstrip()
 
 
 def _port_among(arguments: list[str]) -> int | None:
