@@ -25,13 +25,20 @@ class JudgeServer:
     def __init__(self) -> None:
         self.reply = "True"
         self.models = ["judge"]
+        self.refused: list[str] = []
         self.prompts: list[str] = []
+        self.keys: list[str] = []
 
     async def list_models(self, request: Request) -> JSONResponse:
         return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]})
 
     async def chat(self, request: Request) -> JSONResponse:
-        self.prompts.append((await request.json())["messages"][0]["content"])
+        asked = await request.json()
+        self.prompts.append(asked["messages"][0]["content"])
+        self.keys.append(request.headers["authorization"])
+        for name in self.refused:
+            if name in asked:
+                return JSONResponse({"error": {"message": f"unsupported: {name}"}}, status_code=400)
         if self.reply == "500":
             return JSONResponse({"error": {"message": "broken"}}, status_code=400)
         message = {"role": "assistant", "content": self.reply}
@@ -60,7 +67,15 @@ def server() -> Iterator[tuple[JudgeServer, str]]:
     thread.join()
 
 
-@pytest.mark.parametrize(("reply", "score"), [("True", 1), ("false.", 0), ("**True**, since both say Anna", 1)])
+@pytest.mark.parametrize(
+    ("reply", "score"),
+    [
+        ("True", 1),
+        ("false.", 0),
+        ("**True**, since both say Anna", 1),
+        ("<think>Is it true that Anna is Anna? It is.</think>\n\nFalse", 0),
+    ],
+)
 def test_verdicts(server: tuple[JudgeServer, str], reply: str, score: float) -> None:
     judge, url = server
     judge.reply = reply
@@ -80,6 +95,29 @@ def test_no_verdict_is_an_error(server: tuple[JudgeServer, str], reply: str) -> 
     judge.reply = reply
     with pytest.raises(JudgeError):
         Judge(url).score(QUESTION, "Anna")
+
+
+def test_a_server_that_knows_less(server: tuple[JudgeServer, str]) -> None:
+    """What it refuses is asked for once."""
+    judge, url = server
+    judge.refused = ["chat_template_kwargs", "temperature", "max_tokens"]
+    asking = Judge(url)
+    assert [asking.score(QUESTION, "Anna") for _ in range(2)] == [1, 1]
+    assert len(judge.prompts) == 3 + 2
+
+
+def test_keys(server: tuple[JudgeServer, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider's key is for the provider alone."""
+    judge, url = server
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    assert Judge(url).score(QUESTION, "Anna") == 1
+    monkeypatch.setenv("LIFT_JUDGE_KEY", "for-this-one")
+    assert Judge(url).score(QUESTION, "Anna") == 1
+    assert judge.keys == ["Bearer none", "Bearer for-this-one"]
+    monkeypatch.delenv("LIFT_JUDGE_KEY")
+    monkeypatch.delenv("DEEPSEEK_API_KEY", raising=False)
+    with pytest.raises(BenchmarkError, match=r"api\.deepseek\.com/v1 wants a key; put it into \$DEEPSEEK_API_KEY"):
+        Judge("deepseek", "deepseek-chat")
 
 
 def test_several_models(server: tuple[JudgeServer, str]) -> None:

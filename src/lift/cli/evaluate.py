@@ -49,7 +49,10 @@ def evaluate(
     seeds: Annotated[str, typer.Option(metavar="N,N,...", help="Seeds of the methods that train.")] = "0",
     judge: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="An OpenAI-compatible server that judges free answers ($LIFT_JUDGE_KEY)."),
+        typer.Option(
+            metavar="URL|openai|deepseek",
+            help="An OpenAI-compatible server that judges free answers (its key in $LIFT_JUDGE_KEY).",
+        ),
     ] = None,
     judge_model: Annotated[str | None, typer.Option(metavar="NAME", help="The judge's name on its server.")] = None,
     document: Annotated[

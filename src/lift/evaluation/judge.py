@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Final
+from dataclasses import replace
+from typing import Any, Final
 
-from openai import OpenAI, OpenAIError
+from openai import BadRequestError, OpenAI, OpenAIError, UnprocessableEntityError
 
 from lift.errors import BenchmarkError
 from lift.evaluation.questions import Question
+from lift.synthesis.backends.dialect import Dialect
+from lift.synthesis.backends.providers import PROVIDERS, provider_at
 
 __all__ = ["Judge", "JudgeError"]
 
@@ -22,8 +25,11 @@ Question: {question}
 Reference answer: {reference}
 Given answer: {answer}"""
 _VERDICT: Final = re.compile(r"\b(true|false)\b", re.IGNORECASE)
-_REPLY_TOKENS: Final = 16
+# What goes before the verdict in a model that cannot be asked not to think.
+_THOUGHTS_END: Final = "</think>"
+_REPLY_TOKENS: Final = 2048
 _SECONDS: Final = 60.0
+_KEY_VARIABLE: Final = "LIFT_JUDGE_KEY"
 
 
 class JudgeError(Exception):
@@ -34,16 +40,22 @@ class Judge:
     """Asks an OpenAI-compatible server.
 
     Args:
-        url: the server's, up to /v1; its key is read from $LIFT_JUDGE_KEY, else $OPENAI_API_KEY.
+        url: the server's, up to /v1, or a provider's name. Its key is read from $LIFT_JUDGE_KEY; a provider's also
+            from its own variable, which no other host gets to see.
         model: its model; None where it has one only.
 
     Raises:
-        BenchmarkError: the server cannot be reached, or it has several models and none is named.
+        BenchmarkError: the server cannot be reached, it wants a key, or it has several models and none is named.
     """
 
     def __init__(self, url: str, model: str | None = None) -> None:
-        key = os.environ.get("LIFT_JUDGE_KEY") or os.environ.get("OPENAI_API_KEY") or "none"
-        self._client = OpenAI(base_url=url, api_key=key, timeout=_SECONDS, max_retries=2)
+        url = PROVIDERS[url].url if url in PROVIDERS else url
+        provider = provider_at(url)
+        key = os.environ.get(_KEY_VARIABLE) or (os.environ.get(provider.key_variable) if provider else None)
+        if provider and not key:
+            raise BenchmarkError(f"the judge at {url} wants a key; put it into ${provider.key_variable}")
+        self._client = OpenAI(base_url=url, api_key=key or "none", timeout=_SECONDS, max_retries=2)
+        self._dialect = replace(provider.dialect if provider else Dialect(), structure="text", usage=False)
         if model is None:
             try:
                 models = [entry.id for entry in self._client.models.list()]
@@ -64,16 +76,27 @@ class Judge:
             return 0.0
         content = _PROMPT.format(question=question.text, reference=question.answer, answer=answer)
         try:
-            reply = self._client.chat.completions.create(
-                model=self.model,
-                messages=[{"role": "user", "content": content}],
-                temperature=0,
-                max_tokens=_REPLY_TOKENS,
-            )
+            reply = self._reply(content)
         except OpenAIError as error:
             raise JudgeError(f"{type(error).__name__}: {error}") from None
         text = (reply.choices[0].message.content or "") if reply.choices else ""
+        text = text.rpartition(_THOUGHTS_END)[2].strip()
         verdict = _VERDICT.search(text)
         if verdict is None:
             raise JudgeError(f"no verdict in {text[:80]!r}")
         return float(verdict[1].lower() == "true")
+
+    def _reply(self, content: str) -> Any:
+        """The server's reply; fields that it refuses are left out, now and from now on."""
+        while True:
+            try:
+                return self._client.chat.completions.create(
+                    model=self.model,
+                    messages=[{"role": "user", "content": content}],
+                    **self._dialect.fields(max_tokens=_REPLY_TOKENS, temperature=0),
+                )
+            except (BadRequestError, UnprocessableEntityError) as error:
+                simpler = self._dialect.after_refusal(str(error))
+                if simpler is None:
+                    raise
+                self._dialect = simpler

@@ -18,7 +18,7 @@ import openai
 from lift.errors import GeneratorUnavailableError
 from lift.synthesis.backends.base import Backend, RequestError
 from lift.synthesis.backends.dialect import Dialect
-from lift.synthesis.backends.providers import KEY_VARIABLE, PROVIDERS
+from lift.synthesis.backends.providers import KEY_VARIABLE, provider_at
 from lift.synthesis.prompts import Request
 from lift.synthesis.usage import Usage, estimated_tokens
 
@@ -49,7 +49,7 @@ class OpenAIBackend(Backend):
             raise GeneratorUnavailableError(f"{url!r} is not a URL; give one such as http://localhost:8000/v1")
         if parts.username or parts.password:
             raise GeneratorUnavailableError(f"put the key into ${KEY_VARIABLE}, not into the URL")
-        provider = next((p for p in PROVIDERS.values() if urlsplit(p.url).hostname == parts.hostname), None)
+        provider = provider_at(url)
         self._url = url.rstrip("/")
         self._model = model
         self._timeout = timeout

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from lift.synthesis.backends.dialect import Dialect
 
-__all__ = ["KEY_VARIABLE", "PROVIDERS", "Provider"]
+__all__ = ["KEY_VARIABLE", "PROVIDERS", "Provider", "provider_at"]
 
 # The key of a server that the user names by its URL.
 KEY_VARIABLE: Final = "LIFT_API_KEY"
@@ -36,3 +37,9 @@ PROVIDERS: Final = {
         "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", Dialect(structure="json_object", thinking="deepseek")
     ),
 }
+
+
+def provider_at(url: str) -> Provider | None:
+    """The provider whose host `url` names, if it is one's."""
+    host = urlsplit(url).hostname
+    return next((provider for provider in PROVIDERS.values() if urlsplit(provider.url).hostname == host), None)
