@@ -109,14 +109,15 @@ def _dequantised(gguf: Path) -> Path:
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
     """No progress bars or notices of transformers on the user's terminal."""
-    level = transformers_logging.get_verbosity()
+    level, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
         yield
     finally:
         transformers_logging.set_verbosity(level)
-        transformers_logging.enable_progress_bar()
+        if bars:
+            transformers_logging.enable_progress_bar()
 
 
 def first_line(error: BaseException) -> str:

@@ -125,14 +125,29 @@ def test_ask_prints_an_answer_a_line(adapter: Path, here: Here) -> None:
     assert base.stdout != done.stdout
 
 
-def test_ask_answers_a_file(adapter: Path, tmp_path: Path, here: Here) -> None:
-    questions = tmp_path / "q.jsonl"
+def test_ask_answers_a_file(adapter: Path, tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    questions, answers = tmp_path / "q.jsonl", tmp_path / "new" / "a.jsonl"
     questions.write_text('{"id": 7, "question": "Who?", "answer": "reference"}\n\n{"id": "b", "question": "Wén?"}\n')
-    done = here("ask", adapter, "--questions", questions, "--out", tmp_path / "a.jsonl", "--max-new-tokens", "4")
+    monkeypatch.setattr("lift.cli.ask._AT_ONCE", 1)
+    done = here("ask", adapter, "--questions", questions, "--out", answers, "--max-new-tokens", "4")
     assert done.returncode == 0, done.stderr
-    records = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert done.stdout == ""
+    records = [json.loads(line) for line in answers.read_text().splitlines()]
     assert [(r["id"], r["question"]) for r in records] == [(7, "Who?"), ("b", "Wén?")]
     assert all(set(r) == {"id", "question", "answer"} and r["answer"] != "reference" for r in records)
+    printed = here("ask", adapter, "--questions", questions, "--max-new-tokens", "4").stdout
+    assert printed == answers.read_text()
+
+
+def test_where_answers_cannot_be_written_is_said_before_any_is_there(
+    adapter: Path, tmp_path: Path, here: Here, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lift.chat.LiftedModel.ask_many", lambda *_, **__: pytest.fail("asked"))
+    questions = tmp_path / "q.jsonl"
+    questions.write_text('{"question": "Who?"}\n')
+    done = here("ask", adapter, "--questions", questions, "--out", tmp_path)
+    assert done.returncode == 1
+    assert "Is a directory" in done.stderr
 
 
 def test_ask_with_a_text_in_the_context(adapter: Path, here: Here) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
+from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,6 +14,9 @@ from lift.cli import options
 from lift.cli.console import note
 
 __all__ = ["ask"]
+
+# Questions answered before their answers are written.
+_AT_ONCE: Final = 64
 
 
 def ask(
@@ -53,21 +58,21 @@ def ask(
     from lift.chat import load
 
     lifted = load(folder, model=model, device=device, dtype=dtype)
-    answers = lifted.ask_many(asked, context=shown, without_adapter=base, max_new_tokens=max_new_tokens)
-    if not questions_file:
-        for answer in answers:
-            typer.echo(answer)
-        return
-    lines = [
-        json.dumps(record | {"answer": answer}, ensure_ascii=False)
-        for record, answer in zip(records, answers, strict=True)
-    ]
-    if out is None:
-        for line in lines:
-            typer.echo(line)
-    else:
-        out.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        note(f"{len(answers)} answers in {out}")
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    with nullcontext() if out is None else out.open("w", encoding="utf-8") as file:
+        # A part at a time, so that an interruption loses little of a long file.
+        for start in range(0, len(asked), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            answers = lifted.ask_many(asked[part], context=shown, without_adapter=base, max_new_tokens=max_new_tokens)
+            for answer, record in zip_longest(answers, records[part]):
+                typer.echo(answer if record is None else _line(record, answer), file)
+    if out is not None:
+        note(f"{len(asked)} answers in {out}")
+
+
+def _line(record: dict[str, object], answer: str) -> str:
+    return json.dumps(record | {"answer": answer}, ensure_ascii=False)
 
 
 def _read_questions(path: Path) -> list[dict[str, object]]:
