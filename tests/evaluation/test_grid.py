@@ -274,11 +274,13 @@ def test_needle_maps(tmp_path: Path) -> None:
          "place": {"length": 1000 * (n // 2 + 1), "depth": 50 * (n % 2)}}
         for n in range(4)
     ]  # fmt: skip
+    lines.append({**lines[0], "cell": {**cell, "method": "embed:model=models/mini:segment=64"}})
     (tmp_path / "answers.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     files = {path.name: path.read_text(encoding="utf-8") for path in write_report(tmp_path)}
     assert "needle-needle-lift.svg" in files
     assert "2,000" in files["needle-needle-lift.svg"]
     assert "| lift | 50.0% (n = 4) |" in files["report.md"]
+    assert "needle-needle-embed-model=models-mini-segment=64.svg" in files
 
 
 def test_a_report_of_nothing(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,8 @@ from lift.evaluation.results import Answer, read_answers, read_runs
 __all__ = ["write_report"]
 
 _SHOWN_ANSWERS: Final = 400
+# Of files: a method may have a path among its knobs.
+_NOT_IN_NAMES: Final = re.compile(r"[^\w.+=-]+")
 _HEADER: Final = (
     "method", "score", "95 % interval", "questions", "seeds", "steps", "tokens", "prepare, s", "answer, s",
     "first token, s", "tokens/s", "general", "perplexity", "invented", "errors",
@@ -62,7 +65,7 @@ def write_report(results: Path) -> list[Path]:
         figures = {"accuracy": accuracy_bars(here), "time": accuracy_over_time(here)}
         curves = {"ttft": time_by_document_length(ran), "decoding": time_by_answer_length(here)}
         figures |= {name: svg for name, svg in curves.items() if svg}
-        figures |= {f"needle-{method.replace(':', '-')}": svg for method, svg in needle_maps(mine).items()}
+        figures |= {f"needle-{_NOT_IN_NAMES.sub('-', method)}": svg for method, svg in needle_maps(mine).items()}
         plots |= {f"{benchmark}-{name}.svg": _standalone(svg) for name, svg in figures.items()}
         table = [_cells(row) for row in here]
         markdown += [f"## {benchmark}", f"Model: {here[0].model}", markdown_table(_HEADER, table)]
