@@ -52,6 +52,8 @@ def test_a_sentence_without_a_name_is_about_an_earlier_one() -> None:
     text = "They all liked to see Rota. Rota is a town by the sea. It has a low rate of growth."
     questions = [question for pairs in asked(text) for question, _ in pairs]
     assert "What is said about Rota and low rate of growth?" in questions
+    apart = text.replace(" Rota is", "\n\nRota is").replace(" It has", "\n\nThere was")
+    assert "What is said about The mill and low rate of growth?" in [q for pairs in asked(apart) for q, _ in pairs]
 
 
 def test_headings_are_not_quoted() -> None:

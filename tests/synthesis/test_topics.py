@@ -41,13 +41,16 @@ def test_topics(title: str, sentences: list[str], topic: str) -> None:
         ("Rota.", "Rota"),
         ("# The castle of Rota", "castle of Rota"),
         ("Early life.", "Towns of Cádiz"),
+        ("## Early life", "Towns of Cádiz: Early life"),
+        ("## Budget", "Towns of Cádiz: Budget"),
+        ("# Towns of Cádiz", "Towns of Cádiz"),
         ("Geological effects.", "Towns of Cádiz"),
     ],
 )
 def test_a_heading_begins_a_section(heading: str, topic: str) -> None:
     topics = Topics("Towns of Cádiz", CAPITALS)
     topics.read("Jerez is a town.", find_phrases("Jerez is a town.", CAPITALS))
-    topics.enter(find_phrases(heading, CAPITALS))
+    topics.enter(heading)
     assert topics.read("It was old.", []) == topic
     assert topics.read("Boats lay in the mud.", []) == topic
 
@@ -68,3 +71,13 @@ def test_a_heading_begins_a_section(heading: str, topic: str) -> None:
 )
 def test_headings(sentence: str, heading: bool) -> None:
     assert is_heading(sentence) is heading
+
+
+@pytest.mark.parametrize(("sentence", "topic"), [("Nothing was left.", "Old mills"), ("It had burned.", "Rota")])
+def test_a_paragraph_is_about_the_section_again(sentence: str, topic: str) -> None:
+    """But for what goes on with a pronoun."""
+    topics = Topics("Old mills", CAPITALS)
+    topics.read("Rota is a town.", find_phrases("Rota is a town.", CAPITALS))
+    topics.begin_paragraph()
+    assert topics.read(sentence, []) == topic
+    assert topics.read("They were old.", []) == topic

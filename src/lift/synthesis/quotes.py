@@ -29,6 +29,8 @@ QUOTES_VERSION: Final = "quotes-6"
 
 # A phrase in more sentences than this could be answered with any of them.
 _MOST_SENTENCES: Final = 2
+# Characters: a blank line, or the mark of a list.
+_PARAGRAPH_GAP: Final = 2
 # A sentence of fewer words says nothing.
 _LEAST_WORDS: Final = 5
 
@@ -51,12 +53,16 @@ class Quoter:
         # What a sentence without a name is about, by where it begins.
         self._meant: dict[int, str] = {}
         topics = Topics(title, self.capitals)
+        end = 0
         for segment in segments:
             for start, sentence in _sentences_of(segment):
-                phrases = find_phrases(sentence, self.capitals)
+                if start - end >= _PARAGRAPH_GAP:
+                    topics.begin_paragraph()
+                end = start + len(sentence)
                 if is_heading(sentence):
-                    topics.enter(phrases)
+                    topics.enter(sentence)
                     continue
+                phrases = find_phrases(sentence, self.capitals)
                 meant = topics.read(sentence, phrases)
                 if _is_short(sentence):
                     continue

@@ -8,7 +8,7 @@ from typing import Final
 from lift.blocks import is_markdown_heading
 from lift.synthesis.english import CONNECTORS, DETERMINERS, is_measure, separates
 from lift.synthesis.foci import STOP_WORDS, words_of
-from lift.synthesis.phrases import Capitals, Phrase
+from lift.synthesis.phrases import Capitals, Phrase, find_phrases
 
 __all__ = ["Topics", "is_heading", "names_among"]
 
@@ -24,8 +24,9 @@ class Topics:
     """Follows a document, sentence by sentence.
 
     A sentence that begins with a name is about it, and so are those after it that go on with a pronoun. What else has
-    no name is about the section's heading, if that has a name, or about the title; where the title has none, about
-    the last name before it. "He" and "she" are the title's if a name is its first word.
+    no name is about the section: its heading's name, or the title, with the heading if that is marked as one; where the
+    title has no name, about the last name before it in its paragraph. "He" and "she" are the title's if that begins
+    with a name.
 
     Args:
         title: of the document.
@@ -34,20 +35,26 @@ class Topics:
 
     def __init__(self, title: str, capitals: Capitals) -> None:
         self._title = title
+        self._capitals = capitals
         names = [word[0] in capitals.names and not capitals.are_plain(word[0]) for word in words_of(title)]
         self._begins_with_name = names[:1] == [True]
         self._has_name = any(names)
-        self._section = self._topic = title
+        self._chapter = self._section = self._topic = title
+        self._is_new = True
 
-    def enter(self, heading: Sequence[Phrase]) -> None:
-        """Begin a section.
-
-        Args:
-            heading: its phrases.
-        """
+    def enter(self, heading: str) -> None:
+        """Begin a section."""
+        text = heading.strip(" #")
+        if is_markdown_heading(heading):
+            self._chapter = self._title if text == self._title else f"{self._title}: {text}"
+        names = names_among(find_phrases(text, self._capitals))
         # A heading's first word has a capital anyway: "Geological effects".
-        names = (name for name in names_among(heading) if " " not in name or any(map(_has_capital, name.split()[1:])))
-        self._section = self._topic = next(names, self._title)
+        sure = (name for name in names if " " not in name or any(map(_has_capital, name.split()[1:])))
+        self._section = self._topic = next(sure, self._chapter)
+
+    def begin_paragraph(self) -> None:
+        """What follows is about the section again, but for a sentence that goes on with a pronoun."""
+        self._is_new = True
 
     def read(self, sentence: str, phrases: Sequence[Phrase]) -> str:
         """The next sentence: what it is about, if it has no name.
@@ -57,11 +64,13 @@ class Topics:
         """
         names = names_among(phrases)
         first_words = frozenset(sentence.lower().split()[:_FIRST_WORDS])
+        earlier = self._section if self._is_new else self._topic
+        self._is_new = False
         begun = next((name for name in (self._title, *names) if sentence.startswith((name, f"The {name}"))), None)
         if begun:
             self._topic = begun
         elif first_words.isdisjoint(_THINGS | _PERSONS):
-            self._topic = self._section if self._has_name else next(filter(_has_capital, names), self._topic)
+            self._topic = self._section if self._has_name else next(filter(_has_capital, names), earlier)
         elif self._begins_with_name and not first_words.isdisjoint(_PERSONS):
             return self._title
         return self._topic
