@@ -56,6 +56,12 @@ def test_a_sentence_without_a_name_is_about_an_earlier_one() -> None:
     assert "What is said about The mill and low rate of growth?" in [q for pairs in asked(apart) for q, _ in pairs]
 
 
+def test_what_a_segment_is_about() -> None:
+    document = Document.from_text("Parador de Jaén. It has nine dark rooms by now. They were built in 1965.", "T")
+    segments = split_document(document, Recipe())
+    assert [Quoter("T", segments).topics(segment) for segment in segments] == [["Parador de Jaén"]]
+
+
 def test_headings_are_not_quoted() -> None:
     text = f"# How Anna built the mill in Jerez\n{MILL}"
     assert not [answer for pairs in asked(text) for _, answer in pairs if "How Anna" in answer]

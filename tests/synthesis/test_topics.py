@@ -29,6 +29,7 @@ def about(title: str, *sentences: str) -> list[str]:
         ("Old mills", ["A mill of Rota burned.", "Nothing was left."], "Rota"),
         ("Old mills", ["Nothing was left."], "Old mills"),
         ("Old mills", ["Old mills stood in Rota.", "They burned."], "Old mills"),
+        ("T", ["Rota is a town.", "They live by the sea."], "Rota"),
     ],
 )
 def test_topics(title: str, sentences: list[str], topic: str) -> None:

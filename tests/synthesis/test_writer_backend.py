@@ -33,7 +33,7 @@ class Handed:
         self.pieces: list[Any] = []
         self.stopped = False
         text = "Anna Berg built it in 1912."
-        self.request = SimpleNamespace(count=2, segments=(Segment(0, 0, len(text), text),))
+        self.request = SimpleNamespace(count=2, user=SHOWN, segments=(Segment(0, 0, len(text), text),))
 
     def hand_over(self, piece: Any) -> None:
         self.pieces.append(piece)
@@ -83,6 +83,14 @@ def test_answers(answer: str, fault: str | None) -> None:
 def test_a_pair_that_points_at_the_text() -> None:
     pair = Pair("What does the passage say that Anna Berg built?", "Anna Berg built the mill in 1912.")
     assert draft().fault_of_answer(pair, "1912") == "says what the text does not"
+
+
+def test_a_question_may_name_what_the_segment_is_about() -> None:
+    job: Any = Handed()
+    begun = Draft.of(job, ["Parador de Jaén"], Capitals())
+    assert begun.named
+    assert begun.fault_of_question("When did Anna Berg build the Parador de Jaén?", "1912") is None
+    assert begun.fault_of_question("When did Anna Berg build it in Rota?", "1912") is not None
 
 
 def test_what_is_asked_for() -> None:

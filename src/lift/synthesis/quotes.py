@@ -71,6 +71,10 @@ class Quoter:
                     self._sentences[key] += 1
                     self._first.setdefault(key, start)
 
+    def topics(self, segment: Segment) -> list[str]:
+        """What the sentences of one of the segments are about where they have no name, each once."""
+        return list(dict.fromkeys(self._meant[start] for start, _ in _quotable(segment)))
+
     def pairs(self, segment: Segment) -> Iterator[Pair]:
         """The pairs about one of the segments, the best first; its sentences take turns."""
         by_sentence = (

@@ -44,7 +44,7 @@ class Topics:
 
     def enter(self, heading: str) -> None:
         """Begin a section."""
-        text = heading.strip(" #")
+        text = heading.lstrip(" #")
         if is_markdown_heading(heading):
             self._chapter = self._title if text == self._title else f"{self._title}: {text}"
         names = names_among(find_phrases(text, self._capitals))
@@ -66,7 +66,7 @@ class Topics:
         first_words = frozenset(sentence.lower().split()[:_FIRST_WORDS])
         earlier = self._section if self._is_new else self._topic
         self._is_new = False
-        begun = next((name for name in (self._title, *names) if sentence.startswith((name, f"The {name}"))), None)
+        begun = next((name for name in (self._title, *names) if _begins(sentence, name)), None)
         if begun:
             self._topic = begun
         elif first_words.isdisjoint(_THINGS | _PERSONS):
@@ -90,6 +90,12 @@ def _may_head(word: str) -> bool:
 def names_among(phrases: Sequence[Phrase]) -> list[str]:
     """The names, without dates and numbers."""
     return [phrase.text for phrase in phrases if phrase.named and not any(map(str.isdecimal, phrase.text))]
+
+
+def _begins(sentence: str, name: str) -> bool:
+    """Whether the sentence begins with the name, or with "The" and the name."""
+    starts = (start for start in (name, f"The {name}") if sentence.startswith(start))
+    return any(not sentence[len(start) : len(start) + 1].isalnum() for start in starts)
 
 
 def _has_capital(words: str) -> bool:

@@ -30,8 +30,8 @@ class Draft:
 
     Attributes:
         shown: what the writer sees of the document.
-        own: the title and the segment: where the names of a question must come from. The other names that it sees
-            are for the answers' pronouns; in questions they are mostly wrong.
+        own: the segment and what it is about: where the names of a question must come from. The other names that the
+            writer sees are for the answers' pronouns; in questions they are mostly wrong.
         sentences: of the segment.
         capitals: what the document's capitals say.
         named: a sentence has a name.
@@ -55,10 +55,11 @@ class Draft:
     cost: Usage = field(default_factory=Usage)
 
     @classmethod
-    def of(cls, job: Job, capitals: Capitals) -> Self:
+    def of(cls, job: Job, topics: Sequence[str], capitals: Capitals) -> Self:
         """The draft of a request about one segment, with nothing in it yet.
 
         Args:
+            topics: what the segment's sentences are about, besides the title.
             capitals: what the document's capitals say.
         """
         (segment,) = job.request.segments
@@ -66,7 +67,7 @@ class Draft:
         sentences = [sentence for _, sentence in find_sentences(segment.text)]
         phrases = {sentence: find_phrases(sentence, capitals) for sentence in sentences}
         named = any(phrase.named for inside in phrases.values() for phrase in inside)
-        own = f"{title_in(shown)} {segment.text}"
+        own = " ".join([title_in(shown), *topics, segment.text])
         return cls(job, shown, own, sentences, capitals, named, foci_of(phrases), job.request.count)
 
     def next_foci(self, most: int | None = None) -> Sequence[str]:
@@ -87,7 +88,8 @@ class Draft:
             return "does not ask for its focus"
         if self.named and not any(phrase.named for phrase in find_phrases(question, self.capitals)):
             return "asks about nothing that has a name"
-        if not is_grounded(Pair(question, ""), self.own) or known_share(question, self.shown) < _KNOWN_OF_QUESTION:
+        known = known_share(question, f"{self.shown} {self.own}")
+        if not is_grounded(Pair(question, ""), self.own) or known < _KNOWN_OF_QUESTION:
             return "asks about what the text does not have"
         return None
 

@@ -119,7 +119,7 @@ class WriterBackend(InProcessBackend):
 
     def answer(self, base: BaseModel, jobs: list[Job]) -> None:
         assert self._asker
-        drafts = [Draft.of(job, self._quoter.capitals) for job in jobs]
+        drafts = [Draft.of(job, self._quoter.topics(job.request.segments[0]), self._quoter.capitals) for job in jobs]
         reader: _Reader | None = None
         ends = time.monotonic() + self._seconds_a_segment * len(jobs)
         while asked := self._next_foci(drafts, ends - time.monotonic()):
