@@ -42,8 +42,8 @@ class Handed:
 def draft(foci: list[str] | None = None, missing: int = 2) -> Draft:
     job: Any = Handed()
     sentence = "Anna Berg built it in 1912."
-    own, foci = f"The mill {sentence}", foci or ["1912", "Anna Berg"]
-    return Draft(job, SHOWN, own, [sentence], Capitals(), named=True, foci=foci, missing=missing)
+    about, foci = "The mill", foci or ["1912", "Anna Berg"]
+    return Draft(job, SHOWN, about, f"{about} {sentence}", [sentence], Capitals(), True, foci, missing)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,7 @@ def draft(foci: list[str] | None = None, missing: int = 2) -> Draft:
         ("What did Anna Berg build in 1912?", "does not ask for its focus"),
         ("When was the mill built?", "asks about nothing that has a name"),
         ("When did Otto build the mill?", "asks about what the text does not have"),
+        ("When did Berg Anna build the mill?", "asks about what the text does not have"),
         ("When did Anna Berg build the mill of Jerez?", "asks about what the text does not have"),  # of another page
         ("When did the famous tall engineer Berg build something?", "asks about what the text does not have"),
         ("Who is Anna Berg?", "asked before"),
@@ -72,6 +73,7 @@ def test_questions(question: str, fault: str | None) -> None:
         ("Anna Berg built the mill.", "the answer is not what was asked for"),
         ("Otto Berg built the mill in 1912.", "says what the text does not"),
         ("In 1912, with 31 workers.", "says what the text does not"),
+        ("It was in 1912 that Jerez Berg built it.", "says what the text does not"),
         ("In 1912 it burned down and was abandoned forever.", "says what the text does not"),
         ("In 1912 the mill built it.", "says what no sentence says"),
     ],
@@ -91,6 +93,8 @@ def test_a_question_may_name_what_the_segment_is_about() -> None:
     assert begun.named
     assert begun.fault_of_question("When did Anna Berg build the Parador de Jaén?", "1912") is None
     assert begun.fault_of_question("When did Anna Berg build it in Rota?", "1912") is not None
+    pair = Pair("Who built the Parador de Jaén in 1912?", "Anna Berg built it in 1912.")
+    assert begun.fault_of_answer(pair, "Anna Berg") is None
 
 
 def test_what_is_asked_for() -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from lift.synthesis.parser import Pair
 
-__all__ = ["fault_of", "follows_text", "is_grounded", "known_share", "normalised", "stems"]
+__all__ = ["fault_of", "follows_text", "has_whole_names", "is_grounded", "known_share", "normalised", "stems"]
 
 # Questions about a text that the reader will never see.
 _POINTS_AT_TEXT: Final = re.compile(
@@ -31,6 +31,8 @@ _NO_NAMES: Final = frozenset(
     "some than that the their then there they this those through to under until upon was were what when where which "
     "while who whom whose why will with would yes".split()
 )
+# Two such words or more, with small ones between them in Romance and Germanic names.
+_WHOLE_NAME: Final = re.compile(r"[A-ZÀ-ÖØ-Þ][\w-]*(?: (?:(?:de|la|del|y|von|van) )*[A-ZÀ-ÖØ-Þ][\w-]*)+")
 _ALPHANUMERIC: Final = re.compile(r"[^\W_]+")
 _LONG_STEM: Final = 5
 # Shares of a pair's words that one sentence has, and of an answer's words that stand in a row there; and how many
@@ -95,14 +97,28 @@ def is_grounded(pair: Pair, source: str) -> bool:
     return True
 
 
-def follows_text(pair: Pair, sentences: Sequence[str], title: str) -> bool:
+def has_whole_names(text: str, source: str) -> bool:
+    """Whether every name of several words in `text` stands in `source` as it is.
+
+    A small model puts parts of two together, each of which the source has.
+    """
+    known = f" {normalised(_plain(source))} "
+    for match in _WHOLE_NAME.finditer(text):
+        # A sentence's first word has a capital anyway.
+        name = match[0] if match.start() else match[0].partition(" ")[2]
+        if f" {normalised(_plain(name))} " not in known:
+            return False
+    return True
+
+
+def follows_text(pair: Pair, sentences: Sequence[str], about: str) -> bool:
     """Whether one of the sentences says what the pair says, much in the answer's words, and the answer says something.
 
     A small model that puts several sentences together, or tells in its own words, mostly gets it wrong. It may name
-    what the document is about: words of the title do not count.
+    what the sentences are about: words of that do not count.
     """
     question, answer = set(_content(pair.question)), set(_content(pair.answer))
-    said = (question | answer).difference(_content(title))
+    said = (question | answer).difference(_content(about))
     words = stems(pair.answer)
     new = answer - question
     if len(new) < _NEW_WORDS and not any(char.isdigit() for word in new for char in word):

@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from lift.sentences import find_sentences
 from lift.synthesis.backends.in_process import Job
-from lift.synthesis.checks import fault_of, follows_text, is_grounded, known_share, normalised
+from lift.synthesis.checks import fault_of, follows_text, has_whole_names, is_grounded, known_share, normalised
 from lift.synthesis.foci import mentions
 from lift.synthesis.parser import Pair
 from lift.synthesis.phrases import Capitals, find_phrases
@@ -30,8 +30,9 @@ class Draft:
 
     Attributes:
         shown: what the writer sees of the document.
-        own: the segment and what it is about: where the names of a question must come from. The other names that the
-            writer sees are for the answers' pronouns; in questions they are mostly wrong.
+        about: the document's title, and what the segment's sentences are about.
+        own: the same and the segment: where the names of a question must come from. The other names that the writer
+            sees are for the answers' pronouns; in questions they are mostly wrong.
         sentences: of the segment.
         capitals: what the document's capitals say.
         named: a sentence has a name.
@@ -44,6 +45,7 @@ class Draft:
 
     job: Job
     shown: str
+    about: str
     own: str
     sentences: Sequence[str]
     capitals: Capitals
@@ -67,8 +69,9 @@ class Draft:
         sentences = [sentence for _, sentence in find_sentences(segment.text)]
         phrases = {sentence: find_phrases(sentence, capitals) for sentence in sentences}
         named = any(phrase.named for inside in phrases.values() for phrase in inside)
-        own = " ".join([title_in(shown), *topics, segment.text])
-        return cls(job, shown, own, sentences, capitals, named, foci_of(phrases), job.request.count)
+        about = " ".join([title_in(shown), *topics])
+        own = f"{about} {segment.text}"
+        return cls(job, shown, about, own, sentences, capitals, named, foci_of(phrases), job.request.count)
 
     def next_foci(self, most: int | None = None) -> Sequence[str]:
         """What to ask for now, at most so many; nothing once all pairs are there or every focus has been asked for."""
@@ -88,8 +91,8 @@ class Draft:
             return "does not ask for its focus"
         if self.named and not any(phrase.named for phrase in find_phrases(question, self.capitals)):
             return "asks about nothing that has a name"
-        known = known_share(question, f"{self.shown} {self.own}")
-        if not is_grounded(Pair(question, ""), self.own) or known < _KNOWN_OF_QUESTION:
+        grounded = is_grounded(Pair(question, ""), self.own) and has_whole_names(question, self._known)
+        if not grounded or known_share(question, self._known) < _KNOWN_OF_QUESTION:
             return "asks about what the text does not have"
         return None
 
@@ -97,7 +100,12 @@ class Draft:
         """Why the pair is no use, now that it has an answer."""
         if not mentions(pair.answer, focus):
             return "the answer is not what was asked for"
-        grounded = is_grounded(pair, self.shown) and known_share(pair.answer, self.shown) >= _KNOWN_OF_ANSWER
-        if not grounded or fault_of(pair, self.shown, self.own):
+        grounded = is_grounded(pair, self._known) and has_whole_names(pair.answer, self._known)
+        known = known_share(pair.answer, self._known) >= _KNOWN_OF_ANSWER
+        if not (grounded and known) or fault_of(pair, self._known, self.own):
             return "says what the text does not"
-        return None if follows_text(pair, self.sentences, title_in(self.shown)) else "says what no sentence says"
+        return None if follows_text(pair, self.sentences, self.about) else "says what no sentence says"
+
+    @property
+    def _known(self) -> str:
+        return f"{self.shown} {self.own}"
