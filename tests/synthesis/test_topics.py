@@ -67,6 +67,7 @@ def test_a_heading_begins_a_section(heading: str, topic: str) -> None:
         ("She sold the mill in Jerez.", False),
         ("The mill in Jerez was old.", False),
         ("Rain delayed work on the mill.", False),
+        ("Tom prepares the slides about the heating.", False),
         ("Anna Berg and all sons of hers in Jerez run the mill on the river.", False),  # too long for one
     ],
 )

@@ -84,8 +84,8 @@ _IRREGULAR: Final = frozenset(
     "laid led left lent lost meant met paid put ran risen rose sat saw seen sent set shot showed shown sold "
     "read sought spent spoke spoken stood struck taken taught told took went won wore worn written wrote "
     "become becomes begin begins believe believes bring brings comes continue continues contain contains include "
-    "includes occur occurs provide provides remain require requires run runs seem seems suggest suggests say "
-    "says".split()
+    "get gets give gives go goes includes know knows occur occurs provide provides remain require requires run runs "
+    "seem seems suggest suggests say says take takes".split()
 )
 # Words that end like these and do name something.
 _NOUNS: Final = frozenset(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from lift.blocks import is_markdown_heading
@@ -80,7 +81,8 @@ def is_heading(sentence: str) -> bool:
     """Whether it is one by its mark, or by its words: few, and none is a verb, or looks like one, or is a pronoun."""
     words = [word[0].lower() for word in words_of(sentence)]
     few = len(words) <= _MOST_WORDS_OF_A_HEADING
-    return is_markdown_heading(sentence) or (few and all(map(_may_head, words)))
+    tells = any(after in DETERMINERS and word not in _IN_HEADINGS for word, after in pairwise(words))  # "prepares the"
+    return is_markdown_heading(sentence) or (few and not tells and all(map(_may_head, words)))
 
 
 def _may_head(word: str) -> bool:
