@@ -33,6 +33,8 @@ def alone(sentence: str, *names: str) -> list[str]:
         ("They marched on Thursday, 19 January, in Jerez.", ["Jerez"]),
         # A name goes on over "de la".
         ("He was born in Jerez de la Frontera.", ["Jerez de la Frontera"]),
+        # Some capitals name nothing.
+        ("It burned, as Fig. 3 shows, in Jerez.", ["Jerez"]),
         # A year belongs to what stands before it.
         ("Work began in 1920 with the mill in Jerez.", ["mill in Jerez", "Jerez"]),
         # Both of two things are named.

@@ -28,6 +28,7 @@ def about(title: str, *sentences: str) -> list[str]:
         # A title without a name says too little.
         ("Old mills", ["A mill of Rota burned.", "Nothing was left."], "Rota"),
         ("Old mills", ["Nothing was left."], "Old mills"),
+        ("Old mills", ["A mill of Rota burned.", "In May 1912 another one burned."], "Old mills"),
         ("Old mills", ["Old mills stood in Rota.", "They burned."], "Old mills"),
         ("T", ["Rota is a town.", "They live by the sea."], "Rota"),
     ],

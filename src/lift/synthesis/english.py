@@ -100,6 +100,8 @@ CALENDAR: Final = frozenset(
     "January February March April May June July August September October November December Jan Feb Mar Apr Jun Jul Aug "
     "Sep Sept Oct Nov Dec Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 )
+# What has a capital before a name or a number, and names nothing by itself.
+_ABBREVIATED: Final = frozenset("App Dr Eq Eqs Fig Figs Mr Mrs Ms Prof Ref Refs Sec Secs St Tab".split())
 # Characters.
 LEAST_OF_A_NAME: Final = 2
 
@@ -140,6 +142,6 @@ def is_year(word: str) -> bool:
 
 
 def may_name(word: str) -> bool:
-    """Whether its capital may be a name's: no month or weekday, "Japanese", "XII" or "M"."""
-    no_name = word in CALENDAR or _OF_A_COUNTRY.fullmatch(word) or _ROMAN.fullmatch(word)
+    """Whether its capital may be a name's: no month or weekday, "Japanese", "XII", "M" or "Fig"."""
+    no_name = word in CALENDAR or word in _ABBREVIATED or _OF_A_COUNTRY.fullmatch(word) or _ROMAN.fullmatch(word)
     return len(word) >= LEAST_OF_A_NAME and word[0].isupper() and not no_name

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from lift.blocks import is_markdown_heading
-from lift.synthesis.english import CONNECTORS, DETERMINERS, is_measure, separates
+from lift.synthesis.english import CALENDAR, CONNECTORS, DETERMINERS, is_measure, separates
 from lift.synthesis.foci import STOP_WORDS, words_of
 from lift.synthesis.phrases import Capitals, Phrase, find_phrases
 
@@ -17,6 +17,8 @@ __all__ = ["Topics", "is_heading", "names_among"]
 _THINGS: Final = frozenset("it its this these they their".split())
 _PERSONS: Final = frozenset("he his him she her".split())
 _FIRST_WORDS: Final = 8
+# A date at the beginning is among these: "On 8 July", "In 1912".
+_DATE_WORDS: Final = 3
 _MOST_WORDS_OF_A_HEADING: Final = 9
 _IN_HEADINGS: Final = CONNECTORS | DETERMINERS | frozenset("de del la y about after before or to".split())
 
@@ -26,8 +28,8 @@ class Topics:
 
     A sentence that begins with a name is about it, and so are those after it that go on with a pronoun. What else has
     no name is about the section: its heading's name, or the title, with the heading if that is marked as one; where the
-    title has no name, about the last name before it in its paragraph. "He" and "she" are the title's if that begins
-    with a name.
+    title has no name, about the last name before it in its paragraph, as long as no date begins something new. "He" and
+    "she" are the title's if that begins with a name.
 
     Args:
         title: of the document.
@@ -65,7 +67,9 @@ class Topics:
         """
         names = names_among(phrases)
         first_words = frozenset(sentence.lower().split()[:_FIRST_WORDS])
-        earlier = self._section if self._is_new else self._topic
+        # A date begins something new as well.
+        dated = any(word in CALENDAR or word[0].isdecimal() for word in sentence.split()[:_DATE_WORDS])
+        earlier = self._section if self._is_new or dated else self._topic
         self._is_new = False
         begun = next((name for name in (self._title, *names) if _begins(sentence, name)), None)
         if begun:
