@@ -94,8 +94,10 @@ _NOUNS: Final = frozenset(
     "hearing killing king lighting manufacturing marketing meeting morning opening painting planning reading "
     "recording ring ruling setting shooting spring string training wedding wing writing".split()
 )
-# "Japanese woman" names nobody.
-_OF_A_COUNTRY: Final = re.compile(r"[A-Z][a-zé]+(?:ese|ish|ean|ian|ican)s?|French|Dutch|Greeks?|Germans?")
+# "Japanese woman" names nobody, nor does "Western".
+_OF_A_COUNTRY: Final = re.compile(
+    r"[A-Z][a-zé]+(?:ese|ish|ean|ian|ican)s?|French|Dutch|Greeks?|Germans?|(?:North|South|East|West)ern"
+)
 CALENDAR: Final = frozenset(
     "January February March April May June July August September October November December Jan Feb Mar Apr Jun Jul Aug "
     "Sep Sept Oct Nov Dec Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
