@@ -33,6 +33,9 @@ def alone(sentence: str, *names: str) -> list[str]:
         ("They marched on Thursday, 19 January, in Jerez.", ["Jerez"]),
         # A name goes on over "de la".
         ("He was born in Jerez de la Frontera.", ["Jerez de la Frontera"]),
+        ("They marched to the Place de l'Opéra.", ["Place de l'Opéra"]),
+        ("It was the 2024 Summer Festival of Rota.", ["2024 Summer Festival of Rota"]),
+        ("During the 1950s Anna Berg sailed.", ["Anna Berg"]),
         # Some capitals name nothing.
         ("It burned, as Fig. 3 shows, in Jerez.", ["Jerez"]),
         # A year belongs to what stands before it.

@@ -94,16 +94,14 @@ _NOUNS: Final = frozenset(
     "hearing killing king lighting manufacturing marketing meeting morning opening painting planning reading "
     "recording ring ruling setting shooting spring string training wedding wing writing".split()
 )
-# "Japanese woman" names nobody, nor does "Western".
-_OF_A_COUNTRY: Final = re.compile(
-    r"[A-Z][a-zé]+(?:ese|ish|ean|ian|ican)s?|French|Dutch|Greeks?|Germans?|(?:North|South|East|West)ern"
-)
+# "Japanese woman" names nobody.
+_OF_A_COUNTRY: Final = re.compile(r"[A-Z][a-zé]+(?:ese|ish|ean|ian|ican)s?|French|Dutch|Greeks?|Germans?")
 CALENDAR: Final = frozenset(
     "January February March April May June July August September October November December Jan Feb Mar Apr Jun Jul Aug "
     "Sep Sept Oct Nov Dec Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 )
 # What has a capital before a name or a number, and names nothing by itself.
-_ABBREVIATED: Final = frozenset("App Dr Eq Eqs Fig Figs Mr Mrs Ms Prof Ref Refs Sec Secs St Tab".split())
+_ABBREVIATED: Final = frozenset("App Dr Eq Eqs Fig Figs GMT Mr Mrs Ms Prof Ref Refs Sec Secs St Tab".split())
 # Characters.
 LEAST_OF_A_NAME: Final = 2
 

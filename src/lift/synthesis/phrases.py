@@ -124,10 +124,16 @@ class _Sentence:
             if self._ends_phrase(number) or (number == last and (word in DIRECTIONS or self._is_verb(number))):
                 yield from self._trimmed(start, number - 1)
                 start = number + 1
-            elif number > start and begins_name(word) and _is_amount(self._words[number - 1][0]):
+            elif number > start and begins_name(word) and self._is_apart(number - 1):
                 yield from self._trimmed(start, number - 1)  # in 1945 Picardo entered; the day Picardo entered
                 start = number
         yield from self._trimmed(start, last)
+
+    def _is_apart(self, number: int) -> bool:
+        """Whether the word is an amount that does not belong to the name after it, as in "the 2024 Summer Olympics"."""
+        word = self._words[number][0]
+        of_the_name = word.isdecimal() and number > 0 and self._words[number - 1][0] in DETERMINERS
+        return _is_amount(word) and not of_the_name
 
     def _ends_phrase(self, number: int) -> bool:
         """Whether no phrase goes on over the word: by itself, in a preposition ("in favour of"), as a participle."""

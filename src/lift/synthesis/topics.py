@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Final
 
 from lift.blocks import is_markdown_heading
-from lift.synthesis.english import CALENDAR, CONNECTORS, DETERMINERS, is_measure, separates
+from lift.synthesis.english import CALENDAR, CONNECTORS, DETERMINERS, is_measure, is_year, separates
 from lift.synthesis.foci import STOP_WORDS, words_of
 from lift.synthesis.phrases import Capitals, Phrase, find_phrases
 
@@ -94,8 +94,14 @@ def _may_head(word: str) -> bool:
 
 
 def names_among(phrases: Sequence[Phrase]) -> list[str]:
-    """The names, without dates and numbers."""
-    return [phrase.text for phrase in phrases if phrase.named and not any(map(str.isdecimal, phrase.text))]
+    """The names, without dates and numbers, apart from what begins with a year ("2024 Summer Olympics")."""
+    return [phrase.text for phrase in phrases if phrase.named and _is_name(phrase.text)]
+
+
+def _is_name(text: str) -> bool:
+    first, _, rest = text.partition(" ")
+    bare = rest if is_year(first) and _has_capital(rest) else text
+    return not any(map(str.isdecimal, bare))
 
 
 def _begins(sentence: str, name: str) -> bool:
@@ -105,4 +111,4 @@ def _begins(sentence: str, name: str) -> bool:
 
 
 def _has_capital(words: str) -> bool:
-    return words[0].isupper()
+    return words[:1].isupper()
