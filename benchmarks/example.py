@@ -1,12 +1,12 @@
 """The demo's document for the benchmarks: its recorded tasks as the trainer takes them, its evaluation questions."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from lift.adapter import Manifest
 from lift.chat import LiftedModel
 from lift.evaluation.scores import keyword_match
+from lift.jsonl import read_jsonl
 from lift.model import BaseModel
 from lift.recipe import Recipe
 from lift.tasks import Task
@@ -18,8 +18,7 @@ TITLE = "José Luis Picardo"
 
 def recorded_pairs() -> list[list[dict[str, str]]]:
     """The recorded pairs of every segment."""
-    lines = (EXAMPLE / "tasks.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["tasks"] for line in lines]
+    return [record["tasks"] for _, record in read_jsonl(EXAMPLE / "tasks.jsonl")]
 
 
 def encode(pairs: list[dict[str, str]], base: BaseModel, recipe: Recipe) -> list[EncodedTask]:
@@ -37,7 +36,7 @@ def lifted_model(base: BaseModel, adapted: Any, recipe: Recipe) -> LiftedModel:
 
 def count_right(lifted: LiftedModel) -> dict[str, int]:
     """Right answers to the 31 evaluation questions."""
-    questions = [json.loads(line) for line in (EXAMPLE / "eval.jsonl").read_text(encoding="utf-8").splitlines()]
+    questions = [question for _, question in read_jsonl(EXAMPLE / "eval.jsonl")]
     answers = lifted.ask_many([question["question"] for question in questions], max_new_tokens=64)
     right = sum(keyword_match(answer, q["keywords"]) for answer, q in zip(answers, questions, strict=True))
     return {"right": right, "questions": len(questions)}

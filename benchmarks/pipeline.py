@@ -21,6 +21,7 @@ from replay import replay_server
 import lift
 from lift.attaching import attach_adapter
 from lift.generation import open_inputs, open_store
+from lift.jsonl import read_jsonl
 from lift.synthesis.producer import TaskProducer
 from lift.training.encoding import EncodedTask, encode_task
 from lift.training.schedule import Schedule, straight_fall
@@ -110,7 +111,7 @@ def main() -> None:
     speeds = {"slots": arguments.slots, "first_token": arguments.first_token, "token": arguments.token}
     with tempfile.TemporaryDirectory() as scratch:
         # One task a segment is what is asked for, so one is what the server writes.
-        records = [json.loads(line) for line in recording.read_text(encoding="utf-8").splitlines()]
+        records = [record for _, record in read_jsonl(recording)]
         asked = Path(scratch, "one.jsonl")
         lines = (json.dumps({**record, "tasks": record["tasks"][: recipe.tasks_per_segment]}) for record in records)
         asked.write_text("".join(line + "\n" for line in lines), encoding="utf-8")

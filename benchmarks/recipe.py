@@ -15,6 +15,7 @@ from pathlib import Path
 
 import lift
 from lift.evaluation.scores import bootstrap_interval
+from lift.jsonl import read_jsonl
 from lift.overlap import token_f1
 from lift.synthesis.checks import normalised
 from lift.synthesis.foci import STOP_WORDS
@@ -46,7 +47,7 @@ def main() -> None:
 
     document = arguments.document or next(arguments.folder.glob("*.txt"))
     tasks = arguments.tasks or arguments.folder / "tasks.jsonl"
-    records = [json.loads(line) for line in tasks.read_text(encoding="utf-8").splitlines()][: arguments.first]
+    records = [record for _, record in read_jsonl(tasks)][: arguments.first]
     held_out = [record["tasks"].pop() for record in records[:: arguments.every]]
     text = document.read_text(encoding="utf-8")[: records[-1]["end"]]
     with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,6 @@ class Turns:
 
     A plain lock would not do: the trainer takes it again a moment after it let it go, and the generator that
     waits for it would starve.
-
     """
 
     def __init__(self) -> None:

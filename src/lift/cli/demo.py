@@ -11,6 +11,7 @@ import typer
 from lift.bundled import EXAMPLE_TITLE, example_folder
 from lift.cli.absorb import summary
 from lift.cli.console import note, progress_display
+from lift.jsonl import read_jsonl
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,7 +32,7 @@ def demo(
     recorded earlier from a strong language model: the demo trains for real, but generates nothing.
     """
     folder = example_folder()
-    questions = [json.loads(line) for line in (folder / "eval.jsonl").read_text(encoding="utf-8").splitlines()]
+    questions = [question for _, question in read_jsonl(folder / "eval.jsonl")]
     note(f"Document: {EXAMPLE_TITLE}, {folder / 'picardo.txt'} (Wikipedia, CC BY-SA 4.0)")
     note("Its question-answer tasks were recorded earlier from a strong language model; training is real, and here.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 from typing import Any, Final
@@ -12,7 +11,8 @@ from openai import BadRequestError, OpenAI, OpenAIError, UnprocessableEntityErro
 from lift.errors import BenchmarkError
 from lift.evaluation.questions import Question
 from lift.synthesis.backends.dialect import Dialect
-from lift.synthesis.backends.providers import PROVIDERS, provider_at
+from lift.synthesis.backends.providers import PROVIDERS, provider_at, read_key
+from lift.synthesis.parser import THOUGHTS_END
 
 __all__ = ["Judge", "JudgeError"]
 
@@ -25,8 +25,7 @@ Question: {question}
 Reference answer: {reference}
 Given answer: {answer}"""
 _VERDICT: Final = re.compile(r"\b(true|false)\b", re.IGNORECASE)
-# What goes before the verdict in a model that cannot be asked not to think.
-_THOUGHTS_END: Final = "</think>"
+# With room for the thoughts of a model that cannot be asked not to think.
 _REPLY_TOKENS: Final = 2048
 _SECONDS: Final = 60.0
 _KEY_VARIABLE: Final = "LIFT_JUDGE_KEY"
@@ -51,7 +50,7 @@ class Judge:
     def __init__(self, url: str, model: str | None = None) -> None:
         url = PROVIDERS[url].url if url in PROVIDERS else url
         provider = provider_at(url)
-        key = os.environ.get(_KEY_VARIABLE) or (os.environ.get(provider.key_variable) if provider else None)
+        key = read_key(provider, _KEY_VARIABLE)
         if provider and not key:
             raise BenchmarkError(f"the judge at {url} wants a key; put it into ${provider.key_variable}")
         self._client = OpenAI(base_url=url, api_key=key or "none", timeout=_SECONDS, max_retries=2)
@@ -80,7 +79,7 @@ class Judge:
         except OpenAIError as error:
             raise JudgeError(f"{type(error).__name__}: {error}") from None
         text = (reply.choices[0].message.content or "") if reply.choices else ""
-        text = text.rpartition(_THOUGHTS_END)[2].strip()
+        text = text.rpartition(THOUGHTS_END)[2].strip()
         verdict = _VERDICT.search(text)
         if verdict is None:
             raise JudgeError(f"no verdict in {text[:80]!r}")

@@ -18,8 +18,8 @@ _MOST_WORDS: Final = 6
 _LEAST_CHARS: Final = 3
 # Within a name these do not end it: Parador de Arcos, Castle of Santa Catalina.
 _JOINTS: Final = frozenset(("of", "de", "la", "del", "y"))
-# "Jerez", "l'Opéra".
-_CAPITALISED: Final = re.compile(r"(?:[dl]['’])?[^\W\d_a-z]")
+# An article or "de" that has lost its vowel: "l'Opéra".
+_ELIDED: Final = re.compile(r"^[dl]['’]")
 STOP_WORDS: Final = frozenset(
     "a about above after again against all also although am among an and another any are around as at be because been "
     "before being below between both but by can could de del did do does doing down during each either else etc ever "
@@ -107,4 +107,4 @@ def _joins_names(text: str, words: Sequence[re.Match[str]], number: int) -> bool
         return False
     between = text[words[number].end() : words[after].start()].split()
     touches = between == [word[0] for word in words[number + 1 : after]]
-    return touches and all(_CAPITALISED.match(words[place][0]) for place in (before, after))
+    return touches and all(_ELIDED.sub("", words[place][0])[:1].isupper() for place in (before, after))

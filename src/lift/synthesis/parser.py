@@ -6,10 +6,11 @@ import json
 import re
 from typing import Final, NamedTuple
 
-__all__ = ["Pair", "PairParser"]
+__all__ = ["THOUGHTS_END", "Pair", "PairParser"]
 
-_THINK_OPEN: Final = "<think>"
-_THINK_CLOSE: Final = "</think>"
+# Around what a reasoning model thinks aloud.
+_THOUGHTS_BEGIN: Final = "<think>"
+THOUGHTS_END: Final = "</think>"
 _STRUCTURE: Final = re.compile(r'[{}"]')
 _STRING_END: Final = re.compile(r'(?<!\\)(?:\\\\)*"')
 
@@ -77,12 +78,12 @@ class PairParser:
     def _skip_thoughts(self) -> bool:
         """Cut the thoughts off that come before the answer; False until it is clear where that begins."""
         text = self._text.lstrip()
-        if text.startswith(_THINK_OPEN):
-            thoughts, closed, text = text.partition(_THINK_CLOSE)
+        if text.startswith(_THOUGHTS_BEGIN):
+            thoughts, closed, text = text.partition(THOUGHTS_END)
             if not closed:
                 return False
             self.thought = len(thoughts)
-        elif _THINK_OPEN.startswith(text):
+        elif _THOUGHTS_BEGIN.startswith(text):
             return False
         self._text = text
         self._answering = True

@@ -61,7 +61,7 @@ class Draft:
         """The draft of a request about one segment, with nothing in it yet.
 
         Args:
-            topics: what the segment's sentences are about, besides the title.
+            topics: what the segment's sentences are about; the title need not be among them.
             capitals: what the document's capitals say.
         """
         (segment,) = job.request.segments

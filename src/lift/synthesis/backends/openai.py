@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import email.utils
 import json
-import os
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
@@ -18,7 +17,7 @@ import openai
 from lift.errors import GeneratorUnavailableError
 from lift.synthesis.backends.base import Backend, RequestError
 from lift.synthesis.backends.dialect import Dialect
-from lift.synthesis.backends.providers import KEY_VARIABLE, provider_at
+from lift.synthesis.backends.providers import KEY_VARIABLE, provider_at, read_key
 from lift.synthesis.prompts import Request
 from lift.synthesis.usage import Usage, estimated_tokens
 
@@ -53,7 +52,7 @@ class OpenAIBackend(Backend):
         self._url = url.rstrip("/")
         self._model = model
         self._timeout = timeout
-        self._key = os.environ.get(KEY_VARIABLE) or (os.environ.get(provider.key_variable) if provider else None)
+        self._key = read_key(provider, KEY_VARIABLE)
         if provider and not self._key:
             raise GeneratorUnavailableError(f"{parts.hostname} wants a key; put it into ${provider.key_variable}")
         self._client: openai.AsyncOpenAI | None = None
