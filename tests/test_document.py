@@ -156,15 +156,27 @@ class TestRichFormats:
                 b"<html><head><title>Bridges</title></head><body><p>The bridge was opened in 1932.</p></body></html>",
             ),
             ("a.epub", epub("Bridges", "The bridge was opened in 1932.")),
+            (
+                "a.ipynb",
+                b'{"cells": [{"cell_type": "markdown", "source": ["The *bridge* was opened in 1932."]}],'
+                b' "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+            ),
+            ("a.vtt", b"WEBVTT\n\n00:01.000 --> 00:02.000\nThe bridge was opened\n\n00:02.000 --> 00:03.000\nin 1932."),
+            ("a.srt", b"1\r\n00:00:01,000 --> 00:00:02,000\r\nThe bridge was opened in 1932.\r\n"),
         ],
-        ids=["pdf", "pdf by content", "docx", "html", "epub"],
+        ids=["pdf", "pdf by content", "docx", "html", "epub", "ipynb", "vtt", "srt"],
     )
     def test_the_text_is_read(self, tmp_path: Path, name: str, content: bytes) -> None:
-        assert "The bridge was opened in 1932." in read_document(write(tmp_path / name, content)).text
+        text = read_document(write(tmp_path / name, content)).text
+        assert "The bridge was opened in 1932." in " ".join(text.split())
 
     def test_the_title_in_the_metadata(self, tmp_path: Path) -> None:
         page = b"<html><head><title>Bridges</title></head><body><h1>Other</h1><p>Text.</p></body></html>"
         assert read_document(write(tmp_path / "a.html", page)).title == "Bridges"
+
+    def test_links_and_emphasis_are_left_out(self, tmp_path: Path) -> None:
+        page = b'<p>The <a href="/b">bridge</a> of <b>Rota</b>.<img src="data:image/png;base64,AA" alt="x"></p>'
+        assert read_document(write(tmp_path / "a.html", page)).text == "The bridge of Rota."
 
     def test_a_scan_is_said_to_be_one(self, tmp_path: Path) -> None:
         with pytest.raises(DocumentError, match=r"no text.*OCR"):
@@ -183,11 +195,31 @@ class TestRichFormats:
             read_document(write(tmp_path / name, start + b"garbage" * 20))
 
 
-@pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.html", "a.epub"])
+def test_marks_are_left_out_of_markdown_alone(tmp_path: Path) -> None:
+    text = "# The *mill*\n\nIt is [old](https://example.org)."
+    assert read_document(write(tmp_path / "a.md", text)).text == "# The mill\n\nIt is old."
+    assert read_document(write(tmp_path / "a.md", text)).title == "The mill"
+    assert read_document(write(tmp_path / "a.txt", text)).text == text
+
+
+@pytest.mark.parametrize(("name", "prose"), [("a.py", False), ("a.JSON", False), ("a.md", True), ("a", True)])
+def test_what_is_prose(tmp_path: Path, name: str, prose: bool) -> None:
+    assert read_document(write(tmp_path / name, "x = 1")).is_prose is prose
+    assert Document.from_text("x = 1", "t").is_prose
+
+
+def test_subtitles_that_are_none(tmp_path: Path) -> None:
+    pytest.importorskip("webvtt")
+    with pytest.raises(DocumentError, match=r"cannot read .*a\.srt as SRT: Invalid format"):
+        read_document(write(tmp_path / "a.srt", "Just text."))
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.html", "a.epub", "a.vtt"])
 def test_without_the_reader_the_error_names_the_extra(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "markitdown", None)
-    content = {"a.pdf": pdf("x"), "a.html": b"<p>x</p>"}.get(name, b"PK\x03\x04")
+    monkeypatch.setitem(sys.modules, "webvtt", None)
+    content = {"a.pdf": pdf("x"), "a.html": b"<p>x</p>", "a.vtt": b"WEBVTT"}.get(name, b"PK\x03\x04")
     with pytest.raises(MissingExtraError, match=r"lift-llm\[documents\]"):
         read_document(write(tmp_path / name, content))

@@ -112,6 +112,8 @@ PIECES = st.sampled_from(
         "\n\n",
         "# A heading\n",
         "- item\n",
+        "| a | b |\n",
+        "```\n",
         " ",
         "1.",
         "一文。",
@@ -173,6 +175,50 @@ def test_short_sentences_are_joined_and_long_ones_cut_at_white_space() -> None:
     assert [len(piece) for piece in split("一" * 300, segment_max_chars=128)] == [100, 100, 100]
 
 
+CODE = "```sh\nmake demo. Then wait.\n\n# No heading\nmake test\n```"
+TABLE = ["| Berth | Depth |", "| --- | --- |", "| North quay. A. | 9.5 m |", "| South quay | 7 m. Low. |"]
+
+
+def test_code_and_rows_are_blocks_of_their_own() -> None:
+    text = "\n".join(["It runs so:", CODE, "It has berths. Two of them:", *TABLE, "So it is."])
+    assert [sentence for _, sentence in find_sentences(text)] == [
+        "It runs so:",
+        CODE,
+        "It has berths.",
+        "Two of them:",
+        *TABLE,
+        "So it is.",
+    ]
+    assert split(text) == [
+        "It runs so:",
+        CODE,
+        "It has berths.",
+        "Two of them:",
+        "\n".join(TABLE[:3]),
+        *TABLE[3:],
+        "So it is.",
+    ]
+    assert [sentence for _, sentence in find_sentences("```\nNo end. Of it.\n\nText.")][-1] == "Text."
+
+
+def test_long_code_is_cut_at_the_ends_of_lines() -> None:
+    lines = [f"step {number} of them" for number in range(40)]
+    pieces = split("\n".join(["```", *lines, "```"]), segment_max_chars=200)
+    assert all(len(piece) <= 200 for piece in pieces)
+    assert "\n".join(pieces).split("\n") == ["```", *lines, "```"]
+
+
+@pytest.mark.parametrize("segment", ["sentence", "paragraph", 8])
+def test_a_program_is_cut_at_blank_lines(segment: str | int) -> None:
+    text = "# Not a heading\nimport os\n\n\ndef f(x):\n    return x. y. z\n\n| no | row |\n- item"
+    recipe = Recipe().replace(segment=segment, segment_min_chars=0)
+    document = Document(text, "t", "t.py")
+    assert not document.is_prose
+    segments = split_document(document, recipe)
+    check(document, segments, recipe)
+    assert [segment.text for segment in segments] == text.replace("\n\n\n", "\n\n").split("\n\n")
+
+
 def test_spacy_is_used_on_request(tmp_path: Path) -> None:
     spacy = pytest.importorskip("spacy")
     nlp = spacy.blank("en")
@@ -181,7 +227,9 @@ def test_spacy_is_used_on_request(tmp_path: Path) -> None:
     # An abbreviation that the rules know and spaCy's does not: proof that it is the one that splits.
     text = "Hrsg. Meyer came. He left."
     assert split(text) == ["Hrsg. Meyer came.", "He left."]
-    assert split(text, splitter=f"spacy:{tmp_path / 'pipeline'}") == ["Hrsg.", "Meyer came.", "He left."]
+    splitter = f"spacy:{tmp_path / 'pipeline'}"
+    assert split(text, splitter=splitter) == ["Hrsg.", "Meyer came.", "He left."]
+    assert split(f"{text}\n{CODE}", splitter=splitter)[-1] == CODE
 
 
 def test_a_missing_spacy_pipeline_is_named() -> None:

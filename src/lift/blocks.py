@@ -1,29 +1,50 @@
-"""Blocks of a text: paragraphs, headings and list items, each with its place."""
+"""Blocks of a text: paragraphs, headings, list items, code and the rows of tables, each with its place."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Final
 
-__all__ = ["Span", "find_blocks", "is_heading", "is_markdown_heading", "trimmed", "without_mark"]
+__all__ = [
+    "Span",
+    "find_blocks",
+    "find_code",
+    "find_paragraphs",
+    "is_code",
+    "is_delimiter",
+    "is_heading",
+    "is_markdown_heading",
+    "is_table_row",
+    "is_within",
+    "trimmed",
+    "without_mark",
+]
 
 # First and last offset, the last one excluded.
 Span = tuple[int, int]
 
 _BLANK_LINE: Final = re.compile(r"\n[ \t]*\n\s*")
 _LIST_MARK: Final = r"(?:[-*+]|\d{1,3}[.)]) "
-# A Markdown heading or list item begins a block of its own, without a blank line before it.
-_BLOCK_START: Final = re.compile(rf"\n(?=[ \t]*(?:#{{1,6}} |{_LIST_MARK}))")
+# A Markdown heading, list item or row of a table begins a block of its own, without a blank line before it.
+_BLOCK_START: Final = re.compile(rf"\n(?=[ \t]*(?:#{{1,6}} |\||{_LIST_MARK}))")
+_ROW_END: Final = re.compile(r"(?<=\|)[ \t]*\n")
+# Code between two lines of three ticks or tildes, or more.
+_FENCED: Final = re.compile(r"^[ \t]*(`{3,}|~{3,})[^`\n]*\n(?:.*\n)*?[ \t]*\1[`~]*[ \t]*$", re.MULTILINE)
+_FENCE: Final = re.compile(r"\s*(?:```|~~~)")
+_ROW: Final = re.compile(r"\s*\|.*\|\s*")
+_DELIMITER: Final = re.compile(r"\s*\|[\s:|-]*-[\s:|-]*\|\s*")
 _MARKED: Final = re.compile(rf"\A{_LIST_MARK} *")
 _MARKDOWN_HEADING: Final = re.compile(r"\s*#{1,6} ")
-_SENTENCE_END: Final = (".", "!", "?", ":", ";", ",", "。", "！", "？", "।", "…", '"', "”", "»", ")", "`")
+_SENTENCE_END: Final = (".", "!", "?", ":", ";", ",", "。", "！", "？", "।", "…", '"', "”", "»", ")", "`", "|")
 _HEADING_CHARS: Final = 80
 
 
 def find_blocks(text: str) -> Iterator[Span]:
     """The blocks of `text` in their order, without the white space around them."""
-    edges = sorted({match.span() for pattern in (_BLANK_LINE, _BLOCK_START) for match in pattern.finditer(text)})
+    edges = _edges(text)
     start = 0
     for gap_start, gap_end in [*edges, (len(text), len(text))]:
         span = trimmed(text, start, gap_start)
@@ -38,11 +59,55 @@ def find_blocks(text: str) -> Iterator[Span]:
         start = max(start, gap_end)
 
 
+def find_paragraphs(text: str) -> Iterator[Span]:
+    """What stands between blank lines, in its order, without the white space around it."""
+    start = 0
+    for gap_start, gap_end in [*(gap.span() for gap in _BLANK_LINE.finditer(text)), (len(text), len(text))]:
+        span = trimmed(text, start, gap_start)
+        if span[0] < span[1]:
+            yield span
+        start = gap_end
+
+
+def _edges(text: str) -> list[Span]:
+    """Where blocks end and the next ones begin."""
+    code = find_code(text)
+    edges = [match.span() for pattern in (_BLANK_LINE, _BLOCK_START, _ROW_END) for match in pattern.finditer(text)]
+    outside = [edge for edge in edges if not is_within(edge[0], code)]
+    return sorted({*outside, *((place, place) for span in code for place in span)})
+
+
+def find_code(text: str) -> list[Span]:
+    """The fenced code blocks of `text`, fences included."""
+    return [match.span() for match in _FENCED.finditer(text)]
+
+
+def is_within(place: int, spans: Sequence[Span]) -> bool:
+    """Whether an offset lies in one of `spans`, which stand in their order."""
+    last = bisect(spans, place, key=itemgetter(0)) - 1
+    return last >= 0 and place < spans[last][1]
+
+
+def is_code(block: str) -> bool:
+    """Whether a block is fenced code."""
+    return bool(_FENCE.match(block))
+
+
+def is_table_row(block: str) -> bool:
+    """Whether a block is a row of a Markdown table, between two vertical lines."""
+    return bool(_ROW.fullmatch(block))
+
+
 def is_heading(block: str) -> bool:
-    """Whether a block is one in Markdown, or a short line that ends like none of a paragraph's."""
+    """Whether a block is one in Markdown, or a short line that ends like none of a paragraph's, nor like a table's."""
     return is_markdown_heading(block) or (
         len(block) <= _HEADING_CHARS and "\n" not in block and not block.endswith(_SENTENCE_END)
     )
+
+
+def is_delimiter(block: str) -> bool:
+    """Whether a block is the row of hyphens that follows a table's first one, with the names of its columns."""
+    return bool(_DELIMITER.fullmatch(block))
 
 
 def is_markdown_heading(block: str) -> bool:

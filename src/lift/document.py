@@ -12,12 +12,29 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from lift.captions import CAPTION_FORMATS, caption_text
 from lift.errors import DocumentError, DocumentNotFoundError, MissingExtraError
+from lift.markdown import without_marks
 
 __all__ = ["Document", "Segment", "read_document"]
 
+# Files whose lines are no sentences: programs and data.
+_NO_PROSE: Final = frozenset(
+    ".bash .c .cc .cfg .clj .conf .cpp .cs .css .csv .cu .cxx .dart .erl .ex .f90 .go .h .hpp .hs .ini .java .jl .js "
+    ".json .jsonl .jsx .kt .lisp .log .lua .m .ml .mm .php .pl .pm .ps1 .py .pyi .r .rb .rs .scala .scss .sh .sql "
+    ".svelte .swift .tf .toml .ts .tsv .tsx .vb .vue .xml .yaml .yml .zig .zsh".split()
+)
+_MARKDOWN: Final = frozenset((".md", ".markdown"))
 # Formats that need the optional reader, with what their files begin with.
-_RICH_FORMATS: Final = {".pdf": b"%PDF", ".docx": b"PK", ".epub": b"PK", ".html": b"", ".htm": b"", ".xhtml": b""}
+_RICH_FORMATS: Final = {
+    ".pdf": b"%PDF",
+    ".docx": b"PK",
+    ".epub": b"PK",
+    ".ipynb": b"{",
+    ".html": b"",
+    ".htm": b"",
+    ".xhtml": b"",
+}
 _EXTRA: Final = 'pip install "lift-llm[documents]"'
 _BOMS: Final = {
     b"\xff\xfe\x00\x00": "utf-32",
@@ -60,6 +77,11 @@ class Document:
             raise DocumentError("the document is empty")
         return cls(normalised, title)
 
+    @property
+    def is_prose(self) -> bool:
+        """Whether it has sentences, as far as the file's name tells: it is no program and no data file."""
+        return self.source is None or Path(self.source).suffix.lower() not in _NO_PROSE
+
     @cached_property
     def sha256(self) -> str:
         """Hash of the normalised text."""
@@ -77,7 +99,10 @@ class Segment:
 
 
 def read_document(path: str | os.PathLike[str], title: str | None = None) -> Document:
-    """Read a file: plain text and Markdown; PDF, DOCX, HTML and EPUB with the `documents` extra.
+    """Read a file: plain text, Markdown, programs; PDF, DOCX, HTML, EPUB and subtitles with the `documents` extra.
+
+    Of Markdown, and of what becomes Markdown (DOCX, HTML, EPUB), the text is what a reader sees: without emphasis,
+    targets of links, images and tags.
 
     Args:
         path: the file; the encoding of plain text is detected.
@@ -99,16 +124,18 @@ def read_document(path: str | os.PathLike[str], title: str | None = None) -> Doc
         raise DocumentError(f"cannot read {path}: {error.strerror}") from error
     if not data.strip():
         raise DocumentError(f"{path} is empty")
-    suffix = _rich_suffix(path, data)
-    if suffix:
-        text, found = _convert(path, data, suffix)
-    else:
-        text, found = _decode(path, data), None
+    rich = _rich_suffix(path, data)
+    suffix = rich or path.suffix.lower()
+    text, found = _convert(path, data, rich) if rich else (_decode(path, data), None)
     text = normalise(text)
+    if suffix in CAPTION_FORMATS:
+        text = _captions(path, text, suffix)
+    elif suffix in _MARKDOWN or rich not in (None, ".pdf"):
+        text = without_marks(text)
     if not text.strip():
-        hint = "; if it is a scan, run it through OCR first (for example ocrmypdf)" if suffix == ".pdf" else ""
+        hint = "; if it is a scan, run it through OCR first (for example ocrmypdf)" if rich == ".pdf" else ""
         raise DocumentError(f"{path} holds no text{hint}")
-    heading = None if suffix is None and path.suffix.lower() not in (".md", ".markdown", ".txt", "") else _heading(text)
+    heading = _heading(text) if rich or suffix in (*_MARKDOWN, ".txt", "") else None
     return Document(text, title or found or heading or path.stem.replace("_", " "), str(path))
 
 
@@ -163,11 +190,10 @@ def _convert(path: Path, data: bytes, suffix: str) -> tuple[str, str | None]:
         ".pdf": converters.PdfConverter,
         ".docx": converters.DocxConverter,
         ".epub": converters.EpubConverter,
+        ".ipynb": converters.IpynbConverter,
     }.get(suffix, converters.HtmlConverter)
     try:
-        result = converter().convert(  # type: ignore[no-untyped-call]
-            io.BytesIO(data), StreamInfo(extension=suffix, filename=path.name)
-        )
+        result = converter().convert(io.BytesIO(data), StreamInfo(extension=suffix, filename=path.name))
     except MissingDependencyException:
         raise MissingExtraError(f"reading {kind}", _EXTRA) from None
     except Exception as error:  # a damaged file fails anywhere inside the format's own parser
@@ -175,6 +201,15 @@ def _convert(path: Path, data: bytes, suffix: str) -> tuple[str, str | None]:
         raise DocumentError(f"cannot read {path} as {kind}: {reason}") from error
     title = (result.title or "").strip()[:_TITLE_LIMIT] or None
     return result.markdown, title
+
+
+def _captions(path: Path, text: str, suffix: str) -> str:
+    try:
+        return caption_text(text, suffix)
+    except ImportError as error:
+        raise MissingExtraError("reading subtitles", _EXTRA) from error
+    except ValueError as error:
+        raise DocumentError(f"cannot read {path} as {suffix[1:].upper()}: {error}") from error
 
 
 def _heading(text: str) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from lift.blocks import Span, find_blocks, trimmed
+from lift.blocks import Span, find_blocks, is_code, is_table_row, trimmed
 
 __all__ = ["find_sentences", "sentence_ends", "sentence_spans"]
 
@@ -47,10 +47,14 @@ def find_sentences(text: str) -> Iterator[tuple[int, str]]:
 
 
 def sentence_spans(text: str, start: int, end: int) -> Iterator[Span]:
-    """The sentences of one block of `text`, without the white space around them."""
-    ends = [start, *(start + offset for offset in sentence_ends(text[start:end]))]
+    """The sentences of one block of `text`, without the white space around them; code and a table's row are whole."""
+    block = text[start:end]
+    if is_code(block) or is_table_row(block):
+        yield start, end
+        return
+    ends = [start, *(start + offset for offset in sentence_ends(block))]
     spans = (trimmed(text, first, last) for first, last in pairwise(ends))
-    return (span for span in spans if span[0] < span[1])
+    yield from (span for span in spans if span[0] < span[1])
 
 
 def sentence_ends(text: str) -> Iterator[int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Final
 
-from lift.blocks import Span, find_blocks, is_heading, trimmed
+from lift.blocks import Span, find_blocks, find_paragraphs, is_code, is_delimiter, is_heading, is_table_row, trimmed
 from lift.document import Document, Segment
 from lift.errors import MissingExtraError, RecipeError
 from lift.recipe import Recipe
@@ -21,29 +22,37 @@ def split_document(document: Document, recipe: Recipe) -> list[Segment]:
     """Cut `document` as the recipe says (`segment`, `segment_min_chars`, `segment_max_chars`, `splitter`).
 
     Headings are joined to what follows, and so are segments below the minimum length (the last one to
-    what precedes it). What is longer than the maximum is cut at white space.
+    what precedes it). What is longer than the maximum is cut at white space, at a line's end if one is near. Fenced
+    code, the rows of tables, and the paragraphs of a document that is no prose are never cut into sentences.
 
     Raises:
         MissingExtraError: spaCy or its pipeline is asked for and not installed.
     """
     text = document.text
-    blocks = list(find_blocks(text))
+    blocks = list(find_blocks(text) if document.is_prose else find_paragraphs(text))
+    by_block = _sentences(text, blocks, recipe.splitter) if document.is_prose else ([block] for block in blocks)
     if isinstance(recipe.segment, int):
-        sentences = [span for block in _sentences(text, blocks, recipe.splitter) for span in block]
+        sentences = [span for block in by_block for span in block]
         limit = recipe.segment * _BYTES_PER_TOKEN
         spans = _group(text, sentences, limit)
         most = max(limit, recipe.segment_max_chars)
     else:
         most = recipe.segment_max_chars
-        by_block = _sentences(text, blocks, recipe.splitter)
         if recipe.segment == "paragraph":
             spans = [span for sentences in by_block for span in _group(text, sentences, most)]
         else:
             spans = [span for sentences in by_block for span in sentences]
-    headings = {block for block in blocks if is_heading(text[slice(*block)])}
+    headings = set(_headings(text, blocks)) if document.is_prose else set()
     spans = _join_short(spans, headings, recipe.segment_min_chars)
     spans = [piece for span in spans for piece in _cut(text, span, most)]
     return [Segment(index, start, end, text[start:end]) for index, (start, end) in enumerate(spans)]
+
+
+def _headings(text: str, blocks: Sequence[Span]) -> Iterator[Span]:
+    """Headings, and the names of tables' columns."""
+    for block, after in zip_longest(blocks, blocks[1:], fillvalue=(0, 0)):
+        if is_heading(text[slice(*block)]) or any(is_delimiter(text[slice(*row)]) for row in (block, after)):
+            yield block
 
 
 def _sentences(text: str, blocks: Iterable[Span], splitter: str) -> Iterator[list[Span]]:
@@ -70,6 +79,9 @@ def _spacy_sentences(text: str, blocks: list[Span], pipeline: str) -> Iterator[l
     for (start, _), parsed in zip(blocks, nlp.pipe(text[slice(*block)] for block in blocks), strict=True):
         if not parsed.has_annotation("SENT_START"):
             raise RecipeError(f"spaCy's pipeline {pipeline!r} finds no sentences; give one with a parser or senter")
+        if is_code(parsed.text) or is_table_row(parsed.text):
+            yield [(start, start + len(parsed.text))]
+            continue
         spans = [trimmed(text, start + sentence.start_char, start + sentence.end_char) for sentence in parsed.sents]
         yield [span for span in spans if span[0] < span[1]]
 
@@ -115,7 +127,8 @@ def _cut(text: str, span: Span, most: int) -> Iterator[Span]:
     while end - start > most:
         parts = -(-(end - start) // most)
         target = start + -(-(end - start) // parts)
-        space = max(text.rfind(" ", start, target + 1), text.rfind("\n", start, target + 1))
+        line_end = text.rfind("\n", start + most // 2, target + 1)
+        space = line_end if line_end >= 0 else text.rfind(" ", start, target + 1)
         cut = space if space > start + most // 4 else target
         piece = trimmed(text, start, cut)
         if piece[0] < piece[1]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lift.document import Document
-from lift.errors import LiftWarning, RecipeError
+from lift.errors import DocumentError, LiftWarning, RecipeError
 from lift.generation import write_tasks
 from lift.jsonl import read_jsonl
 from lift.recipe import Recipe
@@ -25,8 +25,9 @@ MILL = (
 
 
 def asked(text: str) -> list[list[tuple[str, str]]]:
-    segments = split_document(Document.from_text(text, "The mill"), Recipe())
-    quoter = Quoter("The mill", segments)
+    document = Document.from_text(text, "The mill")
+    segments = split_document(document, Recipe())
+    quoter = Quoter(document, segments)
     return [[(pair.question, pair.answer) for pair in quoter.pairs(segment)] for segment in segments]
 
 
@@ -59,12 +60,36 @@ def test_a_sentence_without_a_name_is_about_an_earlier_one() -> None:
 def test_what_a_segment_is_about() -> None:
     document = Document.from_text("Parador de Jaén. It has nine dark rooms by now. They were built in 1965.", "T")
     segments = split_document(document, Recipe())
-    assert [Quoter("T", segments).topics(segment) for segment in segments] == [["Parador de Jaén"]]
+    assert [Quoter(document, segments).topics(segment) for segment in segments] == [["Parador de Jaén"]]
 
 
 def test_headings_are_not_quoted() -> None:
     text = f"# How Anna built the mill in Jerez\n{MILL}"
     assert not [answer for pairs in asked(text) for _, answer in pairs if "How Anna" in answer]
+
+
+def test_code_is_not_quoted() -> None:
+    code = "\n".join(["```sh", *["Anna Berg built the mill by herself in 1912."] * 30, "```"])
+    text = f"This is how Olav Berg left the mill in Jerez:\n\n{code}\n\n{MILL}"
+    answers = {answer for pairs in asked(text) for _, answer in pairs}
+    assert answers == {answer for pairs in asked(MILL) for _, answer in pairs}  # nor what announces it
+    document = Document(MILL, "The mill", "mill.py")
+    assert not list(Quoter(document, segments := split_document(document, Recipe())).pairs(segments[0]))
+
+
+def test_rows_of_a_table_are_asked_for_by_their_first_cell() -> None:
+    rows = ["| Part | Made of |", "| --- | --- |", "| wheel | oak wood |", "| dam of Berg | stone |", "| wheel | iron |"]
+    text = "\n".join([MILL, "# Parts of the mill", *rows])
+    assert [pair for pairs in asked(text) for pair in pairs if "Part:" in pair[1]] == [
+        ("What is said about The mill: Parts of the mill and wheel?", "Part: wheel; Made of: oak wood"),
+        ("What is said about dam of Berg?", "Part: dam of Berg; Made of: stone"),
+    ]
+
+
+def test_every_list_item_begins_something_new() -> None:
+    text = "- Rota is a town by the sea. It has a low rate of growth.\n- There was a strong wind from the south."
+    questions = [question for pairs in asked(text) for question, _ in pairs]
+    assert "What is said about The mill and strong wind?" in questions
 
 
 def test_lines_that_are_broken_in_the_text_are_whole() -> None:
@@ -90,8 +115,9 @@ def test_what_stands_everywhere_comes_last() -> None:
 
 
 def test_sentences_of_a_segment_take_turns() -> None:
-    segments = split_document(Document.from_text(MILL, "The mill"), Recipe(segment=200))
-    answers = [pair.answer for pair in Quoter("The mill", segments).pairs(segments[0])]
+    document = Document.from_text(MILL, "The mill")
+    segments = split_document(document, Recipe(segment=200))
+    answers = [pair.answer for pair in Quoter(document, segments).pairs(segments[0])]
     assert len(set(answers[:3])) == 3
 
 
@@ -133,6 +159,18 @@ def test_the_same_document_gives_the_same_tasks(tmp_path: Path) -> None:
     for name in ("a", "b"):
         write_tasks(document, tmp_path / name, generator="quotes")
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_other_rules_ask_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = Document.from_text(MILL, "The mill")
+    write_tasks(document, tmp_path / "a", generator="quotes")
+    monkeypatch.setattr("lift.synthesis.backends.quotes.QUOTES_VERSION", "quotes-new")
+    assert write_tasks(document, tmp_path / "a", generator="quotes", overwrite=True)["kept"] > 0
+
+
+def test_a_program_has_no_sentences(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match=r"quotes asks about sentences, and mill\.py has none"):
+        write_tasks(Document(MILL, "The mill", "mill.py"), tmp_path / "tasks.jsonl", generator="quotes")
 
 
 def test_quotes_beside_a_generator(short: Document, tmp_path: Path) -> None:

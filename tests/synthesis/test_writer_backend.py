@@ -42,8 +42,11 @@ class Handed:
 def draft(foci: list[str] | None = None, missing: int = 2) -> Draft:
     job: Any = Handed()
     sentence = "Anna Berg built it in 1912."
-    about, foci = "The mill", foci or ["1912", "Anna Berg"]
-    return Draft(job, SHOWN, about, f"{about} {sentence}", [sentence], Capitals(), True, foci, missing)
+    begun = Draft(job, [], [sentence], Capitals())
+    begun.missing = missing
+    if foci:
+        begun.foci = foci
+    return begun
 
 
 @pytest.mark.parametrize(
@@ -89,8 +92,7 @@ def test_a_pair_that_points_at_the_text() -> None:
 
 def test_a_question_may_name_what_the_segment_is_about() -> None:
     job: Any = Handed()
-    begun = Draft.of(job, ["Parador de Jaén"], Capitals())
-    assert begun.named
+    begun = Draft(job, ["Parador de Jaén"], ["Anna Berg built it in 1912."], Capitals())
     assert begun.fault_of_question("When did Anna Berg build the Parador de Jaén?", "1912") is None
     assert begun.fault_of_question("When did Anna Berg build it in Rota?", "1912") is not None
     pair = Pair("Who built the Parador de Jaén in 1912?", "Anna Berg built it in 1912.")

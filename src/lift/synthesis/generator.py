@@ -115,7 +115,7 @@ class _Run:
             elif key not in store.done:
                 self.held[key] += 1
             self.asked.add(hash(normalised(task.question)))
-        self.quoter = Quoter(document.title, store.segments if recipe.quotes_per_segment else ())
+        self.quoter = Quoter(document, store.segments if recipe.quotes_per_segment else ())
         self.begun: set[str] = set()
         self.planned = 0
 

@@ -8,24 +8,26 @@ generator (docs/benchmarks.md).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
-from lift.blocks import without_mark
-from lift.document import Segment
+from lift.blocks import Span, find_code, is_table_row, is_within, without_mark
+from lift.document import Document, Segment
 from lift.sentences import find_sentences
 from lift.synthesis.checks import normalised
 from lift.synthesis.foci import words_of
 from lift.synthesis.parser import Pair
 from lift.synthesis.phrases import Capitals, find_phrases
+from lift.synthesis.tables import Row, find_rows
 from lift.synthesis.topics import Topics, is_heading, names_among
 
 __all__ = ["QUOTES_VERSION", "Quoter"]
 
 _QUESTION: Final = "What is said about {focus}?"
 # To be raised with every change of the rules.
-QUOTES_VERSION: Final = "quotes-6"
+QUOTES_VERSION: Final = "quotes-7"
 
 # A phrase in more sentences than this could be answered with any of them.
 _MOST_SENTENCES: Final = 2
@@ -35,65 +37,105 @@ _PARAGRAPH_GAP: Final = 2
 _LEAST_WORDS: Final = 5
 
 
+@dataclass(slots=True)
+class _Sentence:
+    """A sentence, or a row of a table, in its segment.
+
+    Attributes:
+        start: where it begins in the document.
+        row: what the row says, if it is one.
+        about: what it is about, if it has no name.
+        quotable: it says something.
+    """
+
+    start: int
+    text: str
+    row: Row | None = None
+    about: str = ""
+    quotable: bool = True
+
+
 class Quoter:
-    """Makes quote tasks about the segments of one document.
+    """Makes quote tasks about the segments of one document; none about code.
 
     Args:
-        title: what it is about.
-        segments: all of them, since a phrase that stands everywhere asks for nothing.
+        document: the document.
+        segments: all of its segments, since a phrase that stands everywhere asks for nothing.
 
     Attributes:
         capitals: what the document's capitals say.
     """
 
-    def __init__(self, title: str, segments: Sequence[Segment]) -> None:
-        self.capitals = Capitals.of(sentence for segment in segments for _, sentence in _quotable(segment))
-        self._sentences: Counter[str] = Counter()
+    def __init__(self, document: Document, segments: Iterable[Segment]) -> None:
+        code = find_code(document.text) if document.is_prose else [(0, len(document.text))]
+        self._by_segment = {segment.index: list(_sentences_of(segment, code)) for segment in segments}
+        found = [sentence for sentences in self._by_segment.values() for sentence in sentences]
+        for sentence, row in zip(found, find_rows([sentence.text for sentence in found]), strict=True):
+            sentence.row = row
+            sentence.quotable = row is not None or _says_something(sentence.text)
+        self.capitals = Capitals.of(sentence.text for sentence in found if sentence.quotable and not sentence.row)
+        # In how many sentences a phrase stands, and where the first of them begins.
+        self._count: Counter[str] = Counter()
         self._first: dict[str, int] = {}
-        # What a sentence without a name is about, by where it begins.
-        self._meant: dict[int, str] = {}
-        topics = Topics(title, self.capitals)
+        self._read(found, Topics(document.title, self.capitals))
+
+    def _read(self, sentences: Sequence[_Sentence], topics: Topics) -> None:
+        """Find out what each sentence is about, and where phrases stand."""
         end = 0
-        for segment in segments:
-            for start, sentence in _sentences_of(segment):
-                if start - end >= _PARAGRAPH_GAP:
-                    topics.begin_paragraph()
-                end = start + len(sentence)
-                if is_heading(sentence):
-                    topics.enter(sentence)
-                    continue
-                phrases = find_phrases(sentence, self.capitals)
-                meant = topics.read(sentence, phrases)
-                if _is_short(sentence):
-                    continue
-                self._meant[start] = meant
-                for key in (normalised(phrase.text) for phrase in phrases):
-                    self._sentences[key] += 1
-                    self._first.setdefault(key, start)
+        for sentence in sentences:
+            if sentence.start - end >= _PARAGRAPH_GAP:
+                topics.begin_paragraph()
+            end = sentence.start + len(sentence.text)
+            if sentence.row:
+                sentence.about = topics.section
+                self._note(sentence.row.head, sentence.start)
+            elif is_heading(sentence.text):
+                topics.enter(sentence.text)
+            else:
+                phrases = find_phrases(sentence.text, self.capitals)
+                sentence.about = topics.read(sentence.text, phrases)
+                if sentence.quotable:
+                    for phrase in phrases:
+                        self._note(phrase.text, sentence.start)
+
+    def _note(self, phrase: str, start: int) -> None:
+        key = normalised(phrase)
+        self._count[key] += 1
+        self._first.setdefault(key, start)
+
+    def sentences(self, segment: Segment) -> list[str]:
+        """The sentences of one of the segments, headings among them; no code and no tables."""
+        return [sentence.text for sentence in self._by_segment[segment.index] if not is_table_row(sentence.text)]
 
     def topics(self, segment: Segment) -> list[str]:
         """What the sentences of one of the segments are about where they have no name, each once."""
-        return list(dict.fromkeys(self._meant[start] for start, _ in _quotable(segment)))
+        return list(dict.fromkeys(sentence.about for sentence in self._quotable(segment)))
 
     def pairs(self, segment: Segment) -> Iterator[Pair]:
         """The pairs about one of the segments, the best first; its sentences take turns."""
         by_sentence = (
-            [Pair(_QUESTION.format(focus=focus), " ".join(sentence.split())) for focus in self._foci(sentence, start)]
-            for start, sentence in _quotable(segment)
+            [Pair(_QUESTION.format(focus=focus), _told(sentence)) for focus in self._foci(sentence)]
+            for sentence in self._quotable(segment)
         )
         for turn in zip_longest(*by_sentence):
             yield from filter(None, turn)
 
-    def _foci(self, sentence: str, start: int) -> list[str]:
+    def _quotable(self, segment: Segment) -> Iterator[_Sentence]:
+        return (sentence for sentence in self._by_segment[segment.index] if sentence.quotable)
+
+    def _foci(self, sentence: _Sentence) -> list[str]:
         """What to ask for: what is said here first, and rarely elsewhere; names before descriptions.
 
         What has no name is asked for together with the sentence's commonest name, or with what the sentence is about
-        where it has none. What says too little comes last, a single word of it only where there is nothing else.
+        where it has none. What says too little comes last, a single word of it only where there is nothing else. A
+        table's row is asked for by its first cell.
         """
-        phrases = find_phrases(sentence, self.capitals)
-        count = {phrase: self._sentences[normalised(phrase.text)] for phrase in phrases}
-        subject = max(names_among(phrases), key=self._commonness, default=self._meant[start])
-        here = [phrase for phrase in phrases if self._first[normalised(phrase.text)] == start]
+        if sentence.row:
+            return self._foci_of_row(sentence.row, sentence)
+        phrases = find_phrases(sentence.text, self.capitals)
+        count = {phrase: self._count[normalised(phrase.text)] for phrase in phrases}
+        subject = max(names_among(phrases), key=self._commonness, default=sentence.about)
+        here = [phrase for phrase in phrases if self._first[normalised(phrase.text)] == sentence.start]
         part = {phrase: any(phrase.text in other.text for other in phrases if other != phrase) for phrase in here}
         here.sort(key=lambda p: (count[p] > _MOST_SENTENCES, part[p], not p.named, -len(p.text)))
         alone = [phrase for phrase in here if phrase.alone]
@@ -102,21 +144,30 @@ class Quoter:
         asked = alone + (told or vague[: not alone])
         return [phrase.text if phrase.named else f"{subject} and {phrase.text}" for phrase in asked]
 
+    def _foci_of_row(self, row: Row, sentence: _Sentence) -> list[str]:
+        if self._first[normalised(row.head)] != sentence.start:
+            return []
+        named = any(phrase.named for phrase in find_phrases(row.head, self.capitals))
+        return [row.head if named else f"{sentence.about} and {row.head}"]
+
     def _commonness(self, name: str) -> tuple[int, int]:
-        return self._sentences[normalised(name)], -len(name)
+        return self._count[normalised(name)], -len(name)
 
 
-def _quotable(segment: Segment) -> Iterator[tuple[int, str]]:
-    """The sentences of a segment that say something, each with where it begins in the document."""
-    for start, sentence in _sentences_of(segment):
-        if not is_heading(sentence) and not _is_short(sentence):
-            yield start, sentence
-
-
-def _sentences_of(segment: Segment) -> Iterator[tuple[int, str]]:
+def _sentences_of(segment: Segment, code: Sequence[Span]) -> Iterator[_Sentence]:
+    """Those of a segment that stand in no code."""
     for start, sentence in find_sentences(segment.text):
-        yield segment.start + start, without_mark(sentence)
+        text = without_mark(sentence)
+        place = segment.start + start + len(sentence) - len(text)
+        if not is_within(place, code):
+            yield _Sentence(place, text)
 
 
-def _is_short(sentence: str) -> bool:
-    return len(words_of(sentence)) < _LEAST_WORDS
+def _says_something(sentence: str) -> bool:
+    """Whether it does so by itself: it is no heading, not short, no row, and no more than the beginning of a list."""
+    short = len(words_of(sentence)) < _LEAST_WORDS
+    return not (short or is_heading(sentence) or is_table_row(sentence) or sentence.endswith(":"))
+
+
+def _told(sentence: _Sentence) -> str:
+    return sentence.row.text if sentence.row else " ".join(sentence.text.split())

@@ -34,6 +34,9 @@ class Topics:
     Args:
         title: of the document.
         capitals: what the document's capitals say.
+
+    Attributes:
+        section: what the section is about.
     """
 
     def __init__(self, title: str, capitals: Capitals) -> None:
@@ -42,7 +45,7 @@ class Topics:
         names = [word[0] in capitals.names and not capitals.are_plain(word[0]) for word in words_of(title)]
         self._begins_with_name = names[:1] == [True]
         self._has_name = any(names)
-        self._chapter = self._section = self._topic = title
+        self._chapter = self.section = self._topic = title
         self._is_new = True
 
     def enter(self, heading: str) -> None:
@@ -53,7 +56,7 @@ class Topics:
         names = names_among(find_phrases(text, self._capitals))
         # A heading's first word has a capital anyway: "Geological effects".
         sure = (name for name in names if " " not in name or any(map(_has_capital, name.split()[1:])))
-        self._section = self._topic = next(sure, self._chapter)
+        self.section = self._topic = next(sure, self._chapter)
 
     def begin_paragraph(self) -> None:
         """What follows is about the section again, but for a sentence that goes on with a pronoun."""
@@ -69,13 +72,13 @@ class Topics:
         first_words = frozenset(sentence.lower().split()[:_FIRST_WORDS])
         # A date begins something new as well.
         dated = any(word in CALENDAR or word[0].isdecimal() for word in sentence.split()[:_DATE_WORDS])
-        earlier = self._section if self._is_new or dated else self._topic
+        earlier = self.section if self._is_new or dated else self._topic
         self._is_new = False
         begun = next((name for name in (self._title, *names) if _begins(sentence, name)), None)
         if begun:
             self._topic = begun
         elif first_words.isdisjoint(_THINGS | _PERSONS):
-            self._topic = self._section if self._has_name else next(filter(_has_capital, names), earlier)
+            self._topic = self.section if self._has_name else next(filter(_has_capital, names), earlier)
         elif self._begins_with_name and not first_words.isdisjoint(_PERSONS):
             return self._title
         return self._topic

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self
+from functools import cached_property
+from typing import Final
 
-from lift.sentences import find_sentences
 from lift.synthesis.backends.in_process import Job
 from lift.synthesis.checks import fault_of, follows_text, has_whole_names, is_grounded, known_share, normalised
 from lift.synthesis.foci import mentions
 from lift.synthesis.parser import Pair
-from lift.synthesis.phrases import Capitals, find_phrases
+from lift.synthesis.phrases import Capitals, Phrase, find_phrases
 from lift.synthesis.usage import Usage
 from lift.synthesis.writing import foci_of, title_in
 
@@ -29,14 +29,10 @@ class Draft:
     """The pairs about one segment so far.
 
     Attributes:
-        shown: what the writer sees of the document.
-        about: the document's title, and what the segment's sentences are about.
-        own: the same and the segment: where the names of a question must come from. The other names that the writer
-            sees are for the answers' pronouns; in questions they are mostly wrong.
+        job: the request about it.
+        topics: what the segment's sentences are about; the title need not be among them.
         sentences: of the segment.
         capitals: what the document's capitals say.
-        named: a sentence has a name.
-        foci: what to ask for, the best first.
         missing: pairs wanted still.
         tried: foci asked for so far.
         asked: questions so far.
@@ -44,34 +40,51 @@ class Draft:
     """
 
     job: Job
-    shown: str
-    about: str
-    own: str
+    topics: Sequence[str]
     sentences: Sequence[str]
     capitals: Capitals
-    named: bool
-    foci: Sequence[str]
-    missing: int
+    missing: int = field(init=False)
     tried: int = 0
     asked: set[str] = field(default_factory=set)
     cost: Usage = field(default_factory=Usage)
 
-    @classmethod
-    def of(cls, job: Job, topics: Sequence[str], capitals: Capitals) -> Self:
-        """The draft of a request about one segment, with nothing in it yet.
+    def __post_init__(self) -> None:
+        self.missing = self.job.request.count
 
-        Args:
-            topics: what the segment's sentences are about; the title need not be among them.
-            capitals: what the document's capitals say.
+    @property
+    def shown(self) -> str:
+        """What the writer sees of the document."""
+        return self.job.request.user
+
+    @cached_property
+    def own(self) -> str:
+        """What the segment is about, and itself: where the names of a question must come from.
+
+        The other names that the writer sees are for the answers' pronouns; in questions they are mostly wrong.
         """
-        (segment,) = job.request.segments
-        shown = job.request.user
-        sentences = [sentence for _, sentence in find_sentences(segment.text)]
-        phrases = {sentence: find_phrases(sentence, capitals) for sentence in sentences}
-        named = any(phrase.named for inside in phrases.values() for phrase in inside)
-        about = " ".join([title_in(shown), *topics])
-        own = f"{about} {segment.text}"
-        return cls(job, shown, about, own, sentences, capitals, named, foci_of(phrases), job.request.count)
+        (segment,) = self.job.request.segments
+        return f"{self._about} {segment.text}"
+
+    @cached_property
+    def foci(self) -> list[str]:
+        """What to ask for, the best first."""
+        return foci_of(self._phrases)
+
+    @cached_property
+    def _about(self) -> str:
+        return " ".join([title_in(self.shown), *self.topics])
+
+    @cached_property
+    def _known(self) -> str:
+        return f"{self.shown} {self.own}"
+
+    @cached_property
+    def _phrases(self) -> dict[str, list[Phrase]]:
+        return {sentence: find_phrases(sentence, self.capitals) for sentence in self.sentences}
+
+    @cached_property
+    def _is_named(self) -> bool:
+        return any(phrase.named for inside in self._phrases.values() for phrase in inside)
 
     def next_foci(self, most: int | None = None) -> Sequence[str]:
         """What to ask for now, at most so many; nothing once all pairs are there or every focus has been asked for."""
@@ -89,7 +102,7 @@ class Draft:
             return "asked before"
         if mentions(question, focus):
             return "does not ask for its focus"
-        if self.named and not any(phrase.named for phrase in find_phrases(question, self.capitals)):
+        if self._is_named and not any(phrase.named for phrase in find_phrases(question, self.capitals)):
             return "asks about nothing that has a name"
         grounded = is_grounded(Pair(question, ""), self.own) and has_whole_names(question, self._known)
         if not grounded or known_share(question, self._known) < _KNOWN_OF_QUESTION:
@@ -104,8 +117,4 @@ class Draft:
         known = known_share(pair.answer, self._known) >= _KNOWN_OF_ANSWER
         if not (grounded and known) or fault_of(pair, self._known, self.own):
             return "says what the text does not"
-        return None if follows_text(pair, self.sentences, self.about) else "says what no sentence says"
-
-    @property
-    def _known(self) -> str:
-        return f"{self.shown} {self.own}"
+        return None if follows_text(pair, self.sentences, self._about) else "says what no sentence says"

@@ -28,11 +28,11 @@ class QuotesBackend(Backend):
     quotes = True
 
     def __init__(self) -> None:
-        self._quoter = Quoter("", ())
+        self._quoter: Quoter | None = None
 
     def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
-        self._quoter = Quoter(document.title, segments)
-        return requests_by_phrase(self.name, document, segments, recipe, lambda segment: segment.text)
+        self._quoter = Quoter(document, segments)
+        return requests_by_phrase(self.name, QUOTES_VERSION, document, segments, recipe, lambda segment: segment.text)
 
     def identity(self, document: Document, recipe: Recipe) -> StoreIdentity:
         return replace(super().identity(document, recipe), prompt=QUOTES_VERSION)
@@ -42,6 +42,7 @@ class QuotesBackend(Backend):
         yield self._pieces(request)
 
     async def _pieces(self, request: Request) -> AsyncIterator[str | Usage]:
+        assert self._quoter
         (segment,) = request.segments
         pairs = [pair._asdict() for pair in islice(self._quoter.pairs(segment), request.count)]
         yield json.dumps({"pairs": pairs})

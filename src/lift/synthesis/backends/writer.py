@@ -82,9 +82,11 @@ class WriterBackend(InProcessBackend):
             )
         if taught != WRITER_VERSION:
             raise AdapterError(f"{folder} was taught with another lift's prompts; teach it again (`lift writer`)")
+        weights = self._manifest.files["adapter_model.safetensors"][:12]
+        self._rules = f"{WRITER_VERSION}-{weights}-{QUOTES_VERSION}"
         self._asker: Asker | None = None
         self._guard: NameGuard | None = None
-        self._quoter = Quoter("", ())
+        self._quoter: Quoter | None = None
         self._quoted = 0
         self._seconds_a_segment = math.inf
         self._seconds_a_focus: float | None = None
@@ -102,16 +104,20 @@ class WriterBackend(InProcessBackend):
         super().use_model(base)
 
     def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
-        self._quoter = Quoter(document.title, segments)
+        self._quoter = Quoter(document, segments)
         if recipe.generator_seconds is not None:
             self._seconds_a_segment = recipe.generator_seconds / max(1, len(segments))
         return requests_by_phrase(
-            self.name, document, segments, recipe, lambda segment: view(document, segment, recipe.window_chars)
+            self.name,
+            self._rules,
+            document,
+            segments,
+            recipe,
+            lambda segment: view(document, segment, recipe.window_chars),
         )
 
     def identity(self, document: Document, recipe: Recipe) -> StoreIdentity:
-        weights = self._manifest.files["adapter_model.safetensors"][:12]
-        return replace(super().identity(document, recipe), prompt=f"{WRITER_VERSION}-{weights}-{QUOTES_VERSION}")
+        return replace(super().identity(document, recipe), prompt=self._rules)
 
     def notes(self) -> dict[str, int]:
         dropped = {f"pairs dropped by the writer: {fault}": count for fault, count in sorted(self._dropped.items())}
@@ -119,7 +125,7 @@ class WriterBackend(InProcessBackend):
 
     def answer(self, base: BaseModel, jobs: list[Job]) -> None:
         assert self._asker
-        drafts = [Draft.of(job, self._quoter.topics(job.request.segments[0]), self._quoter.capitals) for job in jobs]
+        drafts = list(map(self._draft, jobs))
         reader: _Reader | None = None
         ends = time.monotonic() + self._seconds_a_segment * len(jobs)
         while asked := self._next_foci(drafts, ends - time.monotonic()):
@@ -144,6 +150,12 @@ class WriterBackend(InProcessBackend):
                 draft.job.hand_over(json.dumps(pair._asdict()))
             draft.job.hand_over(draft.cost)
 
+    def _draft(self, job: Job) -> Draft:
+        assert self._quoter
+        (segment,) = job.request.segments
+        topics, sentences = self._quoter.topics(segment), self._quoter.sentences(segment)
+        return Draft(job, topics, sentences, self._quoter.capitals)
+
     def _next_foci(self, drafts: Sequence[Draft], seconds: float) -> list[tuple[Draft, str]]:
         """What to ask for now, no more than can be asked and answered in so many seconds."""
         open_drafts = [draft for draft in drafts if draft.missing]
@@ -157,6 +169,7 @@ class WriterBackend(InProcessBackend):
 
     def _quotes(self, draft: Draft) -> list[Pair]:
         """What the document itself says, in the place of the pairs that the writer could not bring about."""
+        assert self._quoter
         (segment,) = draft.job.request.segments
         quotes = list(islice(self._quoter.pairs(segment), draft.missing))
         self._quoted += len(quotes)

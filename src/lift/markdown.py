@@ -1,0 +1,74 @@
+"""Markdown as a text to learn from: what its marks only show, or link to, is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, MutableMapping
+from typing import Any, Final
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from lift.blocks import find_code
+
+__all__ = ["without_marks"]
+
+_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
+# "[name]: https://..."
+_DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*\S+(?:[ \t]+[\"'(].*)?\n?", re.MULTILINE)
+# Formulas, whose backslashes are no marks; and paragraphs that are code by their indentation.
+_VERBATIM: Final = re.compile(
+    r"\$\$.+?\$\$|\$[^$`\n]*\\[^$`\n]*\$|(?:(?<=\n\n)|\A)(?:(?: {4}|\t)[^\n]*\n?)+", re.DOTALL
+)
+_BLANK_LINES: Final = re.compile(r"(\n[ \t]*\n\s*)")
+_SPECIAL: Final = re.compile(r"[*_`\[\]<&\\~]")
+_BREAKS: Final = frozenset(("softbreak", "hardbreak"))
+_TEXTS: Final = frozenset(("text", "code_inline"))
+
+_PARSER: Final = MarkdownIt("commonmark").enable("strikethrough")
+
+
+def without_marks(markdown: str) -> str:
+    """Markdown without emphasis, the targets of links, images, comments, HTML tags, and the ticks around code.
+
+    Headings, lists, tables, quotations and code blocks stay as they are.
+    """
+    links: dict[str, Any] = {}
+    markdown = _COMMENT.sub("", markdown)
+    if definitions := _DEFINITION.findall(markdown):
+        _PARSER.parse("\n".join(definitions), links)
+        markdown = _DEFINITION.sub("", markdown)
+    return "".join(_pieces(markdown, links))
+
+
+def _pieces(markdown: str, links: MutableMapping[str, Any]) -> Iterator[str]:
+    end = 0
+    for start, stop in [*find_code(markdown), (len(markdown), len(markdown))]:
+        yield from _prose(markdown[end:start], links)
+        yield markdown[start:stop]
+        end = stop
+
+
+def _prose(markdown: str, links: MutableMapping[str, Any]) -> Iterator[str]:
+    end = 0
+    for verbatim in _VERBATIM.finditer(markdown):
+        yield from _paragraphs(markdown[end : verbatim.start()], links)
+        yield verbatim[0]
+        end = verbatim.end()
+    yield from _paragraphs(markdown[end:], links)
+
+
+def _paragraphs(markdown: str, links: MutableMapping[str, Any]) -> Iterator[str]:
+    for piece in _BLANK_LINES.split(markdown):
+        yield _shown(piece, links) if _SPECIAL.search(piece) else piece
+
+
+def _shown(paragraph: str, links: MutableMapping[str, Any]) -> str:
+    (inline,) = _PARSER.parseInline(paragraph, links)
+    return "".join(map(_text_of, inline.children or ()))
+
+
+def _text_of(token: Token) -> str:
+    if token.type in _TEXTS:
+        return token.content
+    return "\n" if token.type in _BREAKS or token.content.startswith("<br") else ""

@@ -1,0 +1,44 @@
+"""Markdown without its marks."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lift.markdown import without_marks
+
+CODE = "```python\nx = y[0](z) * **w\n\n# **no** heading\n```"
+INDENTED = "    run *this* [now](x)\n    again"
+
+
+@pytest.mark.parametrize(
+    ("markdown", "text"),
+    [
+        ("The **old** *mill*, ~~new~~ and `a_b*c*`.", "The old mill, new and a_b*c*."),
+        ("The [mill](https://x.org/a_(b) \"title\") of [Anna][1].\n\n[1]: https://x.org 'a'\n", "The mill of Anna."),
+        ("See <https://example.org>.", "See https://example.org."),
+        ("![A crane](crane.png) It lifts.[![badge](a.svg)](b)", " It lifts."),
+        ("<p align=center>Made by <b>Anna</b><br>in 1912</p><!-- not\n\nshown -->", "Made by Anna\nin 1912"),
+        ("R&amp;D \\_here\\_", "R&D _here_"),
+        ("# A *heading* #\n\n> quoted _so_\n\n1. **One**\n* two", "# A heading #\n\n> quoted so\n\n1. One\n* two"),
+        ("| `a` | **b** |\n| --- | --- |\n| c | [d](e) |", "| a | b |\n| --- | --- |\n| c | d |"),
+        ("[ ] open, 5 * 3 * 2, snake_case_name, [in brackets]", "[ ] open, 5 * 3 * 2, snake_case_name, [in brackets]"),
+        # Code and formulas are left alone.
+        (f"a *b*\n\n{CODE}\n*c*", f"a b\n\n{CODE}\nc"),
+        (f"It is:\n\n{INDENTED}\n\nThen *stop*.", f"It is:\n\n{INDENTED}\n\nThen stop."),
+        ("So $\\{x_1\\}_i$ is *it*; `$A` and `$B\\_`.", "So $\\{x_1\\}_i$ is it; $A and $B\\_."),
+        ("$$\na\\_b\n\n\\{c\\}\n$$", "$$\na\\_b\n\n\\{c\\}\n$$"),
+    ],
+)
+def test_what_is_left(markdown: str, text: str) -> None:
+    assert without_marks(markdown).rstrip("\n") == text
+
+
+@given(st.text(st.sampled_from("ab \n.,äé1"), max_size=60))
+def test_plain_text_stays_as_it_is(text: str) -> None:
+    assert without_marks(text) == text
+
+
+@given(st.text(st.sampled_from("ab *_`~[]!.\n#-"), max_size=60))
+def test_words_are_kept(text: str) -> None:
+    """Without targets, tags and images, all letters stay in their order; fences may begin code."""
+    assert [c for c in without_marks(text) if c in "ab"] == [c for c in text if c in "ab"]
