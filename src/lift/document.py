@@ -99,10 +99,10 @@ class Segment:
 
 
 def read_document(path: str | os.PathLike[str], title: str | None = None) -> Document:
-    """Read a file: plain text, Markdown, programs; PDF, DOCX, HTML, EPUB and subtitles with the `documents` extra.
+    """Read a file: text, Markdown, a program; PDF, DOCX, HTML, EPUB, a notebook, subtitles with the `documents` extra.
 
-    Of Markdown, and of what becomes Markdown (DOCX, HTML, EPUB), the text is what a reader sees: without emphasis,
-    targets of links, images and tags.
+    Of Markdown, and of what becomes Markdown (all but PDF and subtitles), the text is what a reader sees: without
+    emphasis, targets of links, images and tags.
 
     Args:
         path: the file; the encoding of plain text is detected.
@@ -179,7 +179,7 @@ def _decode(path: Path, data: bytes) -> str:
 
 
 def _convert(path: Path, data: bytes, suffix: str) -> tuple[str, str | None]:
-    """Text and title of a PDF, DOCX, HTML or EPUB file."""
+    """Text and title of a file in one of the rich formats."""
     kind = suffix[1:].upper()
     try:
         from markitdown import MissingDependencyException, StreamInfo, converters

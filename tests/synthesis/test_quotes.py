@@ -78,7 +78,13 @@ def test_code_is_not_quoted() -> None:
 
 
 def test_rows_of_a_table_are_asked_for_by_their_first_cell() -> None:
-    rows = ["| Part | Made of |", "| --- | --- |", "| wheel | oak wood |", "| dam of Berg | stone |", "| wheel | iron |"]
+    rows = [
+        "| Part | Made of |",
+        "| --- | --- |",
+        "| wheel | oak wood |",
+        "| dam of Berg | stone |",
+        "| wheel | iron |",
+    ]
     text = "\n".join([MILL, "# Parts of the mill", *rows])
     assert [pair for pairs in asked(text) for pair in pairs if "Part:" in pair[1]] == [
         ("What is said about The mill: Parts of the mill and wheel?", "Part: wheel; Made of: oak wood"),

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 _DOCUMENT = typer.Argument(
     show_default=False,
     metavar="DOCUMENT",
-    help="Text or Markdown; PDF, DOCX, HTML and EPUB with the extra lift-llm[documents].",
+    help="Text, Markdown or a program; PDF, DOCX, HTML, EPUB, notebooks and subtitles with the extra "
+    "lift-llm[documents].",
 )
 Document = Annotated[Path, _DOCUMENT]
 Documents = Annotated[list[Path], _DOCUMENT]
