@@ -76,27 +76,34 @@ def test_an_empty_string_is_no_document() -> None:
         Document.from_text(" \n", "x")
 
 
-def pdf(text: str) -> bytes:
-    """A minimal PDF of one page that shows `text`."""
-    stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET" if text else ""
+def pdf(*pages: str, title: str = "") -> bytes:
+    """A PDF that shows the lines of each of `pages`."""
+    kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
-        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
-        " /Resources << /Font << /F1 5 0 R >> >> >>",
-        f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
-        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
     ]
+    for number, page in enumerate(pages):
+        shown = "".join(f"({line}) Tj 0 -14 Td " for line in page.split("\n"))
+        stream = f"BT /F1 12 Tf 72 720 Td {shown}ET" if page else ""
+        objects += [
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents {5 + 2 * number} 0 R"
+            " /Resources << /Font << /F1 3 0 R >> >> >>",
+            f"<< /Length {len(stream)} >>\nstream\n{stream}\nendstream",
+        ]
+    objects.append(f"<< /Title ({title}) >>")
     out = io.BytesIO(b"%PDF-1.4\n")
     out.seek(0, io.SEEK_END)
     offsets = []
     for number, content in enumerate(objects, 1):
         offsets.append(out.tell())
-        out.write(f"{number} 0 obj\n{content}\nendobj\n".encode())
+        out.write(f"{number} 0 obj\n{content}\nendobj\n".encode("cp1252"))
     start = out.tell()
-    out.write(f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode())
+    size = len(objects) + 1
+    out.write(f"xref\n0 {size}\n0000000000 65535 f \n".encode())
     out.writelines(f"{offset:010} 00000 n \n".encode() for offset in offsets)
-    out.write(f"trailer << /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF".encode())
+    out.write(f"trailer << /Size {size} /Root 1 0 R /Info {size - 1} 0 R >>\nstartxref\n{start}\n%%EOF".encode())
     return out.getvalue()
 
 
@@ -161,10 +168,11 @@ class TestRichFormats:
                 b'{"cells": [{"cell_type": "markdown", "source": ["The *bridge* was opened in 1932."]}],'
                 b' "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
             ),
+            ("a.csv", b"what,when\nThe bridge was opened in 1932.,1932\n"),
             ("a.vtt", b"WEBVTT\n\n00:01.000 --> 00:02.000\nThe bridge was opened\n\n00:02.000 --> 00:03.000\nin 1932."),
             ("a.srt", b"1\r\n00:00:01,000 --> 00:00:02,000\r\nThe bridge was opened in 1932.\r\n"),
         ],
-        ids=["pdf", "pdf by content", "docx", "html", "epub", "ipynb", "vtt", "srt"],
+        ids=["pdf", "pdf by content", "docx", "html", "epub", "ipynb", "csv", "vtt", "srt"],
     )
     def test_the_text_is_read(self, tmp_path: Path, name: str, content: bytes) -> None:
         text = read_document(write(tmp_path / name, content)).text
@@ -195,11 +203,22 @@ class TestRichFormats:
             read_document(write(tmp_path / name, start + b"garbage" * 20))
 
 
+def test_slides(tmp_path: Path) -> None:
+    pptx = pytest.importorskip("pptx")
+    slides = pptx.Presentation()
+    slide = slides.slides.add_slide(slides.slide_layouts[1])
+    slide.shapes.title.text, slide.placeholders[1].text = "Bridges", "The bridge was opened in 1932."
+    slides.save(tmp_path / "a.pptx")
+    document = read_document(tmp_path / "a.pptx")
+    assert document.text.strip() == "# Bridges\nThe bridge was opened in 1932."
+    assert document.title == "Bridges"
+
+
 def test_marks_are_left_out_of_markdown_alone(tmp_path: Path) -> None:
-    text = "# The *mill*\n\nIt is [old](https://example.org)."
+    text = "# The *mill*\r\n\r\nIt is [old](https://example.org)."
     assert read_document(write(tmp_path / "a.md", text)).text == "# The mill\n\nIt is old."
     assert read_document(write(tmp_path / "a.md", text)).title == "The mill"
-    assert read_document(write(tmp_path / "a.txt", text)).text == text
+    assert read_document(write(tmp_path / "a.txt", text)).text == text.replace("\r", "")
 
 
 @pytest.mark.parametrize(("name", "prose"), [("a.py", False), ("a.JSON", False), ("a.md", True), ("a", True)])
@@ -219,6 +238,7 @@ def test_without_the_reader_the_error_names_the_extra(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "markitdown", None)
+    monkeypatch.setitem(sys.modules, "pypdfium2", None)
     monkeypatch.setitem(sys.modules, "webvtt", None)
     content = {"a.pdf": pdf("x"), "a.html": b"<p>x</p>", "a.vtt": b"WEBVTT"}.get(name, b"PK\x03\x04")
     with pytest.raises(MissingExtraError, match=r"lift-llm\[documents\]"):

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lift.markdown import without_marks
+from lift.formats.markdown import without_marks
 
 CODE = "```python\nx = y[0](z) * **w\n\n# **no** heading\n```"
 INDENTED = "    run *this* [now](x)\n    again"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lift.captions import caption_text
+from lift.formats.captions import caption_text
 
 SRT = """\
 1

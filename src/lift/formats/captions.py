@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from webvtt import Caption
 
-__all__ = ["CAPTION_FORMATS", "caption_text"]
+__all__ = ["caption_text"]
 
-# By the file name's suffix.
-CAPTION_FORMATS: Final = frozenset((".srt", ".vtt"))
 # Seconds without a word that begin a new paragraph.
 _PAUSE: Final = 3
 
@@ -25,7 +23,7 @@ def caption_text(text: str, suffix: str) -> str:
 
     Args:
         text: the file's.
-        suffix: one of `CAPTION_FORMATS`.
+        suffix: .srt or .vtt.
 
     Raises:
         ImportError: webvtt-py is not installed.

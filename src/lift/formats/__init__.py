@@ -1,0 +1,1 @@
+"""What is read of a file, by its format."""

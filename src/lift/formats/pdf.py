@@ -1,0 +1,142 @@
+"""PDF files as a text: paragraphs and headings again out of lines on pages, without running heads and page numbers."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
+from typing import Final
+
+__all__ = ["pdf_text"]
+
+# Lines at a page's top or bottom that may be a running head or a page number.
+_EDGE: Final = 2
+# One of so many may be, on a page of few.
+_LEAST_LINES: Final = 4
+# A running head stands on so many pages or more, but for its numbers.
+_LEAST_PAGES: Final = 3
+_PAGE_NUMBER: Final = re.compile(r"\W*(?:page )?(?:\d{1,4}|[ivxlc]{1,7})(?: ?(?:/|of) ?\d{1,4})?\W*", re.IGNORECASE)
+_DIGITS: Final = re.compile(r"\d+")
+_NUMBER_BEFORE: Final = re.compile(r"(\d{1,4})\b")
+_NUMBER_AFTER: Final = re.compile(r"\b(\d{1,4})$")
+# Characters.
+_LONGEST_HEAD: Final = 90
+# "2.3 Simple parsing . . . . . . . 4"
+_CONTENTS: Final = re.compile(r".*(?:\. ?){5,}[\divxlc]*")
+_BULLET: Final = re.compile(r"[•‣▪●◦∙·] ?")
+_LIST_ITEM: Final = re.compile(r"(?:- |\d{1,3}[.)] )")
+# "2 Structures", "2.1. Syntax", "A.1 Syntax"
+_NUMBERED: Final = re.compile(r"(?:\d{1,2}|[A-Z]\.\d{1,2})(?:\.\d{1,2})*\.? +[^\W\d_].*[^.,;:]")
+# A line that ends a paragraph is shorter than the full ones by this much.
+_SHORT: Final = 0.8
+# Of the lines' lengths, the one that counts as full.
+_FULL: Final = 0.9
+# No paragraph ends with these, and none begins with a small letter.
+_GOES_ON: Final = re.compile(
+    r".*(?:[,;(–—-]|\b(?:a|an|and|are|as|at|by|for|from|in|is|of|on|or|that|the|to|was|which|with))", re.IGNORECASE
+)
+_ENDED: Final = re.compile(r".*[.!?:][\"'”’»)\]]*")
+_LIGATURES: Final = re.compile(r"[\ufb00-\ufb06]")
+# Names of files, which programs put into the place of the title.
+_NO_TITLE: Final = re.compile(
+    r"microsoft word - .*|untitled.*|.*\.(?:docx?|dvi|indd|odt|pdf|pptx?|qxp|rtf|tex|txt)", re.I
+)
+
+
+def pdf_text(data: bytes) -> tuple[str, str | None]:
+    """Text and title of a PDF file.
+
+    Raises:
+        ImportError: pypdfium2 is not installed.
+        ValueError: the file is damaged or wants a password.
+    """
+    import pypdfium2
+
+    try:
+        pdf = pypdfium2.PdfDocument(data)
+        with pdf:
+            pages = [_lines(page.get_textpage().get_text_bounded()) for page in pdf]
+            title = pdf.get_metadata_dict().get("Title", "").strip()
+    except pypdfium2.PdfiumError as error:
+        raise ValueError(str(error)) from error
+    return _text(_without_running_heads(pages)), None if _NO_TITLE.fullmatch(title) else title or None
+
+
+def _lines(page: str) -> list[str]:
+    page = _LIGATURES.sub(lambda found: unicodedata.normalize("NFKC", found[0]), page)
+    lines = (_BULLET.sub("- ", " ".join(line.split()), count=1) for line in page.splitlines())
+    return [line for line in lines if line and not _CONTENTS.fullmatch(line)]
+
+
+def _without_running_heads(pages: Sequence[list[str]]) -> list[list[str]]:
+    """The pages without them; what the first one has may be the title."""
+    shapes = Counter(shape for page in pages for shape in {_shape(page[place]) for place in _edges(page)})
+    first = _number_of_first(pages)
+
+    def runs(line: str, number: int) -> bool:
+        if _PAGE_NUMBER.fullmatch(line) or (first is not None and first + number in _numbers(line)):
+            return True
+        return number > 0 and shapes[_shape(line)] >= _LEAST_PAGES
+
+    return [
+        [line for place, line in enumerate(page) if place not in _edges(page) or not runs(line, number)]
+        for number, page in enumerate(pages)
+    ]
+
+
+def _edges(page: Sequence[str]) -> set[int]:
+    """Where the first and last lines stand."""
+    places, most = range(len(page)), min(_EDGE, -(-len(page) // _LEAST_LINES))
+    return {*places[:most], *places[len(page) - most :]}
+
+
+def _shape(line: str) -> str:
+    """The line without its numbers: "Chapter 2: Structures 4" and "Chapter 2: Structures 5" are the same head."""
+    return _DIGITS.sub("#", line)
+
+
+def _numbers(line: str) -> set[int]:
+    """The numbers at the ends of a line that is no longer than a running head."""
+    ends = (_NUMBER_BEFORE.match(line), _NUMBER_AFTER.search(line)) if len(line) <= _LONGEST_HEAD else ()
+    return {int(found[1]) for found in ends if found}
+
+
+def _number_of_first(pages: Sequence[list[str]]) -> int | None:
+    """The first page's number, which most pages agree on; None where pages have no numbers."""
+    firsts = Counter(
+        first
+        for number, page in enumerate(pages)
+        for first in {found - number for place in _edges(page) for found in _numbers(page[place])}
+    )
+    commonest = firsts.most_common(1)
+    return commonest[0][0] if commonest and commonest[0][1] >= max(_LEAST_PAGES, len(pages) // 2) else None
+
+
+def _text(pages: Sequence[list[str]]) -> str:
+    lengths = sorted(len(line) for page in pages for line in page)
+    full = lengths[int(_FULL * (len(lengths) - 1))] if lengths else 0
+    return "".join(_joined(list(chain.from_iterable(pages)), full))
+
+
+def _joined(lines: Sequence[str], full: int) -> Iterator[str]:
+    """The lines, with a blank line where a paragraph or heading ends.
+
+    Args:
+        full: a full line's length.
+    """
+    for line, after in pairwise([*lines, ""]):
+        yield line
+        if after:
+            yield "\n\n" if _ends(line, after, full) else "\n"
+
+
+def _ends(line: str, after: str, full: int) -> bool:
+    if _LIST_ITEM.match(after):
+        return False  # begins a block anyway
+    if any(_NUMBERED.fullmatch(other) and len(other) < _SHORT * full for other in (line, after)):
+        return True
+    if len(line) >= _SHORT * full or after[0].islower():
+        return False
+    return bool(_ENDED.fullmatch(line)) or not _GOES_ON.fullmatch(line)

@@ -1,0 +1,96 @@
+"""Formats that need an optional reader."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, Final
+
+from lift.errors import DocumentError, MissingExtraError
+from lift.formats.captions import caption_text
+from lift.formats.markdown import without_marks
+from lift.formats.pdf import pdf_text
+from lift.formats.plain import decode_text
+
+__all__ = ["read_rich", "rich_suffix"]
+
+# What their files begin with, by suffix.
+_FORMATS: Final = {
+    ".pdf": b"%PDF",
+    ".docx": b"PK",
+    ".pptx": b"PK",
+    ".epub": b"PK",
+    ".ipynb": b"{",
+    ".html": b"",
+    ".htm": b"",
+    ".xhtml": b"",
+    ".csv": b"",
+    ".srt": b"",
+    ".vtt": b"",
+}
+_CAPTIONS: Final = (".srt", ".vtt")
+_EXTRA: Final = 'pip install "lift-llm[documents]"'
+
+
+def rich_suffix(path: Path, data: bytes) -> str | None:
+    """The suffix of the file's format, if it is one of those read here; a PDF is known by its content as well.
+
+    Raises:
+        DocumentError: its name says so and its content does not.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _FORMATS:
+        if not data.lstrip()[:8].startswith(_FORMATS[suffix]):
+            raise DocumentError(f"{path} is not a {suffix[1:].upper()} file, whatever its name says")
+        return suffix
+    return ".pdf" if data.startswith(b"%PDF-") else None
+
+
+def read_rich(path: Path, data: bytes, suffix: str) -> tuple[str, str | None]:
+    """Text and title of a file.
+
+    Args:
+        path: for messages.
+        suffix: that of its format.
+
+    Raises:
+        DocumentError: it is damaged.
+        MissingExtraError: what reads it is not installed.
+    """
+    kind = suffix[1:].upper()
+    try:
+        return _read(path, data, suffix)
+    except DocumentError:
+        raise
+    except ImportError as error:
+        raise MissingExtraError(f"reading {kind}", _EXTRA) from error
+    except Exception as error:  # a damaged file fails anywhere inside the format's own parser
+        reason = str(error).strip().split("\n")[-1] or type(error).__name__
+        raise DocumentError(f"cannot read {path} as {kind}: {reason}") from error
+
+
+def _read(path: Path, data: bytes, suffix: str) -> tuple[str, str | None]:
+    if suffix == ".pdf":
+        return pdf_text(data)
+    if suffix in _CAPTIONS:
+        return caption_text(decode_text(path, data), suffix), None
+    return _from_markdown(path, data, suffix)
+
+
+def _from_markdown(path: Path, data: bytes, suffix: str) -> tuple[str, str | None]:
+    """What markitdown makes Markdown of."""
+    from markitdown import MissingDependencyException, StreamInfo, converters
+
+    # Not MarkItDown itself: it would fall back to reading a damaged file as plain text.
+    converter: Any = {
+        ".csv": converters.CsvConverter,
+        ".docx": converters.DocxConverter,
+        ".epub": converters.EpubConverter,
+        ".ipynb": converters.IpynbConverter,
+        ".pptx": converters.PptxConverter,
+    }.get(suffix, converters.HtmlConverter)
+    try:
+        result = converter().convert(io.BytesIO(data), StreamInfo(extension=suffix, filename=path.name))
+    except MissingDependencyException as error:
+        raise ImportError(str(error)) from error
+    return without_marks(result.markdown), (result.title or "").strip() or None
