@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from lift.errors import DocumentError, MissingExtraError
 from lift.formats.captions import caption_text
+from lift.formats.html import main_part
 from lift.formats.markdown import without_marks
 from lift.formats.pdf import pdf_text
 from lift.formats.plain import decode_text
@@ -29,6 +30,7 @@ _FORMATS: Final = {
     ".vtt": b"",
 }
 _CAPTIONS: Final = (".srt", ".vtt")
+_PAGES: Final = (".html", ".htm", ".xhtml")
 _EXTRA: Final = 'pip install "lift-llm[documents]"'
 
 
@@ -89,6 +91,8 @@ def _from_markdown(path: Path, data: bytes, suffix: str) -> tuple[str, str | Non
         ".ipynb": converters.IpynbConverter,
         ".pptx": converters.PptxConverter,
     }.get(suffix, converters.HtmlConverter)
+    if suffix in _PAGES:
+        data = main_part(data)
     try:
         result = converter().convert(io.BytesIO(data), StreamInfo(extension=suffix, filename=path.name))
     except MissingDependencyException as error:
