@@ -8,10 +8,9 @@ bs4 = pytest.importorskip("bs4")
 
 
 def shown(body: str) -> tuple[str, str]:
-    page = bs4.BeautifulSoup(
-        main_part(f"<html><head><title>T</title></head><body>{body}</body></html>".encode()), "html.parser"
-    )
-    return page.title.get_text(), page.body.get_text(" ", strip=True)
+    page = f"<html><head><title>T</title></head><body>{body}</body></html>"
+    read = bs4.BeautifulSoup(main_part(page.encode()), "html.parser")
+    return read.title.get_text(), read.body.get_text(" ", strip=True)
 
 
 @pytest.mark.parametrize(

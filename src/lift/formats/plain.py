@@ -26,8 +26,10 @@ def decode_text(path: Path, data: bytes) -> str:
         path: for messages.
 
     Raises:
-        DocumentError: it looks like a binary file.
+        DocumentError: it is no text.
     """
+    if data.startswith(b"{\\rtf"):
+        raise _no_text(path, "is an RTF file")
     for bom, encoding in _BOMS.items():
         if data.startswith(bom):
             try:
@@ -41,11 +43,15 @@ def decode_text(path: Path, data: bytes) -> str:
 
         matches = [] if b"\0" in data else list(from_bytes(data))
         if not matches:
-            raise DocumentError(f"{path} looks like a binary file, not text") from None
+            raise _no_text(path, "looks like a binary file, not text") from None
         # Of encodings that fit equally well, the most common one.
         fit = (matches[0].chaos, matches[0].coherence)
         usual = [m for m in matches if m.encoding == "cp1252" and (m.chaos, m.coherence) == fit]
         text = str(usual[0] if usual else matches[0])
     if len(_CONTROL.findall(text)) > len(text) / 200:
-        raise DocumentError(f"{path} looks like a binary file, not text")
+        raise _no_text(path, "looks like a binary file, not text")
     return text
+
+
+def _no_text(path: Path, what: str) -> DocumentError:
+    return DocumentError(f"{path} {what}; save it as text, PDF, DOCX or HTML")
