@@ -35,16 +35,13 @@ def test_paragraphs_and_headings() -> None:
         [
             "The mills",
             "of Jerez\n",
-            LONG,
-            "1912. It stood for sixty years.\n",
-            "After that year there was nothing to be seen of it, and then the",
-            "Bergs left.\n",
+            f"{LONG} 1912. It stood for sixty years.\n",
+            "After that year there was nothing to be seen of it, and then the Bergs left.\n",
             "2.1 What is left\n",
             "stones, which lie in the river still, and which nobody has moved;",
             "- a wheel,",
             "- two stones.\n",
-            "It was, in the words of those who lived there, the very last of",
-            "Jerez.\n",
+            "It was, in the words of those who lived there, the very last of Jerez.\n",
             "3 The owners\n",
             LONG,
         ]
@@ -56,12 +53,12 @@ def test_sentences_go_on_over_pages() -> None:
     heads = ["The mills of Jerez", "The mills of Jerez", "Chapter 2: Owners 9", "The mills of Jerez"]
     told = [f"{LONG}\n{1912 + number}, and it was once more repaired by her in the very year" for number in range(4)]
     pages = [f"{head}\n{text}\n{number + 7}" for number, (head, text) in enumerate(zip(heads, told, strict=True))]
-    assert text_of(*pages) == "\n".join(["The mills of Jerez\n", *told])
+    assert text_of(*pages) == "The mills of Jerez\n\n" + " ".join(told).replace("\n", " ")
 
 
 def test_numbers_that_are_no_page_numbers_stay() -> None:
     pages = ["In 1912 it burned.\nIt had 40 rooms", "In 1913 it stood.\nIt had 41 doors", "In 1955 it fell.\nIt had 9"]
-    assert [line for line in text_of(*pages).split("\n") if line] == "\n".join(pages).split("\n")
+    assert text_of(*pages).split() == " ".join(pages).split()
 
 
 def test_contents_ligatures_and_hyphens() -> None:

@@ -121,15 +121,19 @@ def _text(pages: Sequence[list[str]]) -> str:
 
 
 def _joined(lines: Sequence[str], full: int) -> Iterator[str]:
-    """The lines, with a blank line where a paragraph or heading ends.
+    """The lines, full ones as one with what follows them, and a blank line where a paragraph or heading ends.
 
     Args:
         full: a full line's length.
     """
     for line, after in pairwise([*lines, ""]):
         yield line
-        if after:
-            yield "\n\n" if _ends(line, after, full) else "\n"
+        if not after:
+            continue
+        if _ends(line, after, full):
+            yield "\n\n"
+        else:
+            yield " " if len(line) >= _SHORT * full and not _LIST_ITEM.match(after) else "\n"
 
 
 def _ends(line: str, after: str, full: int) -> bool:
