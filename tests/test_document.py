@@ -39,6 +39,7 @@ def test_normalisation() -> None:
         ("a.txt", "A short first line\n\nThen the text goes on.", "A short first line"),
         ("a.txt", "A first sentence.\n\nThen the text goes on.", "a"),
         ("a.md", "Intro\n\n# The Heading #\n\nText.", "The Heading"),
+        ("a.md", "```sh\n# A comment\nmake\n```\n## The Heading\nText.", "The Heading"),
         ("a.md", '---\ntitle: "From the front"\nx: 1\n---\n# Other\n', "From the front"),
     ],
 )

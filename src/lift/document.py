@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
+from lift.blocks import find_blocks
 from lift.errors import DocumentError, DocumentNotFoundError
 from lift.formats.markdown import without_marks
 from lift.formats.plain import decode_text
@@ -30,6 +31,7 @@ _NOISE: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff
 # All that Unicode counts among the ends of paragraphs and lines.
 _PARAGRAPH_END: Final = re.compile(r"[\f\u2029]")
 _LINE_END: Final = re.compile(r"\r\n|[\r\x85\u2028]")
+_MARKDOWN_TITLE: Final = re.compile(r"#{1,3}\s+(\S.*?)\s*#*")
 _TITLE_LIMIT: Final = 120
 
 
@@ -126,11 +128,12 @@ def normalise(text: str) -> str:
 
 
 def _heading(text: str) -> str | None:
-    """The title in a front matter or the first heading, if the text begins with one or has a Markdown one."""
+    """The title in a front matter, the first Markdown heading, or a short line before the first paragraph."""
     front = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
     if front and (title := re.search(r"^title:\s*[\"']?(.+?)[\"']?\s*$", front[1], re.MULTILINE)):
         return title[1]
-    if found := re.search(r"^#{1,3}\s+(\S.*?)\s*#*$", text, re.MULTILINE):
+    blocks = (text[slice(*span)] for span in find_blocks(text))
+    if found := next(filter(None, map(_MARKDOWN_TITLE.fullmatch, blocks)), None):
         return found[1]
     first, _, rest = text.strip().partition("\n")
     if rest.startswith("\n") and len(first) <= _TITLE_LIMIT and not first.rstrip().endswith((".", "!", "?", ":", ",")):

@@ -61,9 +61,9 @@ def test_numbers_that_are_no_page_numbers_stay() -> None:
     assert text_of(*pages).split() == " ".join(pages).split()
 
 
-def test_contents_ligatures_and_hyphens() -> None:
-    text = text_of(f"2.3 Simple parsing . . . . . . . . . 4\nA list ..... xi\n{LONG}")
-    assert text == LONG
+def test_contents_and_comments() -> None:
+    text = text_of(f"2.3 Simple parsing . . . . . . . . . 4\nA list ..... xi\n{LONG}\n# make it")
+    assert text == f"{LONG} #make it"
 
 
 @pytest.mark.parametrize(

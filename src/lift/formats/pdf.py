@@ -25,7 +25,9 @@ _NUMBER_AFTER: Final = re.compile(r"\b(\d{1,4})$")
 _LONGEST_HEAD: Final = 90
 # "2.3 Simple parsing . . . . . . . 4"
 _CONTENTS: Final = re.compile(r".*(?:\. ?){5,}[\divxlc]*")
-_BULLET: Final = re.compile(r"[•‣▪●◦∙·] ?")
+_BULLET: Final = re.compile(r"^[•‣▪●◦∙·] ?")
+# "# make it so" would be taken for a heading.
+_COMMENT: Final = re.compile(r"^(#{1,6}) ")
 _LIST_ITEM: Final = re.compile(r"(?:- |\d{1,3}[.)] )")
 # "2 Structures", "2.1. Syntax", "A.1 Syntax"
 _NUMBERED: Final = re.compile(r"(?:\d{1,2}|[A-Z]\.\d{1,2})(?:\.\d{1,2})*\.? +[^\W\d_].*[^.,;:]")
@@ -66,7 +68,8 @@ def pdf_text(data: bytes) -> tuple[str, str | None]:
 
 def _lines(page: str) -> list[str]:
     page = _LIGATURES.sub(lambda found: unicodedata.normalize("NFKC", found[0]), page)
-    lines = (_BULLET.sub("- ", " ".join(line.split()), count=1) for line in page.splitlines())
+    lines = (_BULLET.sub("- ", " ".join(line.split())) for line in page.splitlines())
+    lines = (_COMMENT.sub(r"\1", line) for line in lines)
     return [line for line in lines if line and not _CONTENTS.fullmatch(line)]
 
 
