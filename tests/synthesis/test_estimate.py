@@ -1,8 +1,10 @@
 from lift.document import Document
 from lift.recipe import Recipe
+from lift.synthesis.backends import open_backend
 from lift.synthesis.backends.openai import OpenAIBackend
 from lift.synthesis.estimate import PrefixCache, estimate_cost
 from lift.synthesis.prompts import build_request
+from lift.synthesis.usage import Usage
 
 
 def test_the_estimate_of_a_document(picardo: Document) -> None:
@@ -23,6 +25,12 @@ def test_what_is_answered_costs_nothing(picardo: Document) -> None:
     keys = [build_request(picardo, segment, Recipe()).key for segment in backend.segments(picardo, Recipe())]
     estimate = estimate_cost(picardo, backend, Recipe(), keys[1:])
     assert (estimate.requests, estimate.answered) == (1, len(keys) - 1)
+
+
+def test_tasks_by_rules_cost_nothing(picardo: Document) -> None:
+    estimate = estimate_cost(picardo, open_backend("quotes"), Recipe())
+    assert estimate.requests > 100
+    assert estimate.usage == Usage()
 
 
 def test_a_prefix_counts_in_whole_blocks_from_the_start() -> None:

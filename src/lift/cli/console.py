@@ -82,11 +82,13 @@ def show_estimate(estimate: Estimate, *, as_json: bool) -> None:
         typer.echo(json.dumps(asdict(estimate)))
         return
     usage = estimate.usage
+    cost = (
+        f"About {usage.prompt:,} prompt tokens, of which a prefix cache can hold {usage.cached:,}, "
+        f"and {usage.completion:,} completion tokens."
+    )
     typer.echo(
         f"{estimate.requests} request{'' if estimate.requests == 1 else 's'}; "
-        f"{estimate.answered} more answered already.\n"
-        f"About {usage.prompt:,} prompt tokens, of which a prefix cache can hold {usage.cached:,}, "
-        f"and {usage.completion:,} completion tokens.\n"
+        f"{estimate.answered} more answered already.\n{cost if usage.prompt else 'No tokens: no model is asked.'}\n"
         + (f"The document goes to {estimate.host}." if estimate.host else "The document stays on this machine.")
     )
 

@@ -73,9 +73,11 @@ def estimate_cost(document: Document, backend: Backend, recipe: Recipe, answered
             held += 1
             continue
         requests += 1
+        if backend.replays:  # no model is asked
+            continue
+        usage.estimated += 1
         prompt = request.system + request.user
         usage.prompt += estimated_tokens(len(prompt))
         usage.cached += cache.cached(prompt) // 4
         usage.completion += min(request.count * _TOKENS_A_PAIR, request.max_tokens)
-    usage.estimated = requests
     return Estimate(requests, held, usage, backend.host)
