@@ -20,6 +20,7 @@ from lift.synthesis.foci import find_foci, mentions
         ("It was so.", []),
         ("The Place de l'Opéra, the Place de épice", ["Place de l'Opéra", "Place", "épice"]),
         ("US troops were at The Hague in May 1936, and so was I.", ["US troops", "The Hague", "May 1936"]),
+        ("on YouTube\nAnd I was in The\nHague", ["YouTube", "The\nHague"]),  # a line begins with a capital anyway
         ("", []),
         ("red blue green white black brown grey", []),  # no phrase has so many words
     ],

@@ -59,9 +59,10 @@ def phrase_spans(text: str, words: Sequence[re.Match[str]]) -> Iterator[tuple[in
     """
     first = last = -1  # of the phrase that is being gathered
     for number, word in enumerate(words):
-        touches = number > 0 and not text[words[number - 1].end() : word.start()].strip()
+        gap = text[words[number - 1].end() : word.start()] if number else "\n"
+        touches = number > 0 and not gap.strip()
         joint = word[0] in _JOINTS and first >= 0 and touches and _joins_names(text, words, number)
-        within = joint or _has_own_capital(word[0], touches) or word[0].lower() not in STOP_WORDS
+        within = joint or _has_own_capital(word[0], touches and "\n" not in gap) or word[0].lower() not in STOP_WORDS
         if first >= 0 and not (touches and within):
             yield first, last
             first = -1
@@ -94,7 +95,7 @@ def _has_own_capital(word: str, touches: bool) -> bool:
     """Whether it has a capital that no sentence gave it, as the stop words in "May 1936" and "the US" have.
 
     Args:
-        touches: the word stands after another one, without a punctuation mark between them.
+        touches: the word stands after another one in its line, without a punctuation mark between them.
     """
     return len(word) > 1 and word != "No" and word[0].isupper() and (touches or word.isupper())  # "Decree No. 117"
 
