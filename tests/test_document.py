@@ -170,11 +170,10 @@ class TestRichFormats:
                 b'{"cells": [{"cell_type": "markdown", "source": ["The *bridge* was opened in 1932."]}],'
                 b' "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
             ),
-            ("a.csv", b"what,when\nThe bridge was opened in 1932.,1932\n"),
             ("a.vtt", b"WEBVTT\n\n00:01.000 --> 00:02.000\nThe bridge was opened\n\n00:02.000 --> 00:03.000\nin 1932."),
             ("a.srt", b"1\r\n00:00:01,000 --> 00:00:02,000\r\nThe bridge was opened in 1932.\r\n"),
         ],
-        ids=["pdf", "pdf by content", "docx", "html", "epub", "ipynb", "csv", "vtt", "srt"],
+        ids=["pdf", "pdf by content", "docx", "html", "epub", "ipynb", "vtt", "srt"],
     )
     def test_the_text_is_read(self, tmp_path: Path, name: str, content: bytes) -> None:
         text = read_document(write(tmp_path / name, content)).text
@@ -221,6 +220,12 @@ def test_marks_are_left_out_of_markdown_alone(tmp_path: Path) -> None:
     assert read_document(write(tmp_path / "a.md", text)).text == "# The mill\n\nIt is old."
     assert read_document(write(tmp_path / "a.md", text)).title == "The mill"
     assert read_document(write(tmp_path / "a.txt", text)).text == text.replace("\r", "")
+
+
+def test_a_csv_file_is_a_table(tmp_path: Path) -> None:
+    document = read_document(write(tmp_path / "berths.csv", "\ufeffBerth;Depth\r\nNorth;9.5 m\r\nSouth;7 m\r\n"))
+    assert document.text == "| Berth | Depth |\n| --- | --- |\n| North | 9.5 m |\n| South | 7 m |"
+    assert (document.title, document.is_prose) == ("berths", True)
 
 
 @pytest.mark.parametrize(("name", "prose"), [("a.py", False), ("a.JSON", False), ("a.md", True), ("a", True)])

@@ -13,6 +13,7 @@ from typing import Final
 
 from lift.blocks import find_blocks
 from lift.errors import DocumentError, DocumentNotFoundError
+from lift.formats.delimited import markdown_table
 from lift.formats.markdown import without_marks
 from lift.formats.plain import decode_text
 from lift.formats.rich import read_rich, rich_suffix
@@ -23,9 +24,10 @@ __all__ = ["Document", "Segment", "read_document"]
 _NO_PROSE: Final = frozenset(
     ".bash .c .cc .cfg .clj .conf .cpp .cs .css .cu .cxx .dart .erl .ex .f90 .go .h .hpp .hs .ini .java .jl .js "
     ".json .jsonl .jsx .kt .lisp .log .lua .m .ml .mm .php .pl .pm .ps1 .py .pyi .r .rb .rs .scala .scss .sh .sql "
-    ".svelte .swift .tf .toml .ts .tsv .tsx .vb .vue .xml .yaml .yml .zig .zsh".split()
+    ".svelte .swift .tf .toml .ts .tsx .vb .vue .xml .yaml .yml .zig .zsh".split()
 )
 _MARKDOWN: Final = frozenset((".md", ".markdown"))
+_DELIMITED: Final = frozenset((".csv", ".tsv"))
 # Control characters but tab and newline; zero-width characters and soft hyphens, which only split words.
 _NOISE: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff]")
 # All that Unicode counts among the ends of paragraphs and lines.
@@ -83,10 +85,10 @@ class Segment:
 
 
 def read_document(path: str | os.PathLike[str], title: str | None = None) -> Document:
-    """Read a file: text, Markdown, programs; PDF, DOCX, PPTX, HTML, EPUB, CSV, notebooks, subtitles with an extra.
+    """Read a file: text, Markdown, CSV, programs; PDF, DOCX, PPTX, HTML, EPUB, notebooks, subtitles with an extra.
 
     Of Markdown, and of what becomes Markdown (all but PDF and subtitles), the text is what a reader sees: without
-    emphasis, targets of links, images and tags.
+    emphasis, targets of links, images and tags. A CSV file becomes a table.
 
     Args:
         path: the file; the encoding of plain text is detected.
@@ -113,6 +115,8 @@ def read_document(path: str | os.PathLike[str], title: str | None = None) -> Doc
     text = normalise(text)
     if suffix in _MARKDOWN:
         text = without_marks(text)
+    elif suffix in _DELIMITED and text.strip():
+        text = markdown_table(text)
     if not text.strip():
         hint = "; if it is a scan, run it through OCR first (for example ocrmypdf)" if rich == ".pdf" else ""
         raise DocumentError(f"{path} holds no text{hint}")

@@ -25,7 +25,6 @@ _FORMATS: Final = {
     ".html": b"",
     ".htm": b"",
     ".xhtml": b"",
-    ".csv": b"",
     ".srt": b"",
     ".vtt": b"",
 }
@@ -85,7 +84,6 @@ def _from_markdown(path: Path, data: bytes, suffix: str) -> tuple[str, str | Non
 
     # Not MarkItDown itself: it would fall back to reading a damaged file as plain text.
     converter: Any = {
-        ".csv": converters.CsvConverter,
         ".docx": converters.DocxConverter,
         ".epub": converters.EpubConverter,
         ".ipynb": converters.IpynbConverter,
