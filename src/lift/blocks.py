@@ -44,29 +44,29 @@ _HEADING_CHARS: Final = 80
 
 def find_blocks(text: str) -> Iterator[Span]:
     """The blocks of `text` in their order, without the white space around them."""
-    edges = _edges(text)
-    start = 0
-    for gap_start, gap_end in [*edges, (len(text), len(text))]:
-        span = trimmed(text, start, gap_start)
-        if span[0] < span[1]:
-            lines = text[slice(*span)]
-            # The heading's own line ends it.
-            if is_markdown_heading(lines) and "\n" in lines:
-                line_end = span[0] + lines.index("\n")
-                yield trimmed(text, span[0], line_end)
-                span = trimmed(text, line_end, span[1])
-            yield span
-        start = max(start, gap_end)
+    for start, end in _between(text, _edges(text)):
+        lines = text[start:end]
+        # A heading's own line ends it.
+        if is_markdown_heading(lines) and "\n" in lines:
+            line_end = start + lines.index("\n")
+            yield trimmed(text, start, line_end)
+            start, end = trimmed(text, line_end, end)
+        yield start, end
 
 
 def find_paragraphs(text: str) -> Iterator[Span]:
     """What stands between blank lines, in its order, without the white space around it."""
+    return _between(text, [gap.span() for gap in _BLANK_LINE.finditer(text)])
+
+
+def _between(text: str, gaps: Sequence[Span]) -> Iterator[Span]:
+    """What stands between gaps, which may overlap, without the white space around it."""
     start = 0
-    for gap_start, gap_end in [*(gap.span() for gap in _BLANK_LINE.finditer(text)), (len(text), len(text))]:
+    for gap_start, gap_end in [*gaps, (len(text), len(text))]:
         span = trimmed(text, start, gap_start)
         if span[0] < span[1]:
             yield span
-        start = gap_end
+        start = max(start, gap_end)
 
 
 def _edges(text: str) -> list[Span]:
