@@ -49,10 +49,23 @@ def test_one_record_of_one_kind_a_line(tmp_path: Path) -> None:
     assert [record["record"] for record in records] == ["header", "task", "done", "failed", "end"]
 
 
-def test_a_task_is_on_disk_when_add_returns(tmp_path: Path) -> None:
+def test_a_task_is_in_the_file_when_add_returns(tmp_path: Path) -> None:
     with open_store(tmp_path / "t.jsonl") as store:
         store.add(TASK)
         assert "Who?" in (tmp_path / "t.jsonl").read_text()
+
+
+def test_the_disk_is_waited_for_once_a_second_and_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, synced = [100.0], []
+    monkeypatch.setattr("lift.task_store.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("lift.task_store.os.fsync", lambda file: synced.append(now[0]))
+    with open_store(tmp_path / "t.jsonl") as store:
+        synced.clear()
+        for number in range(40):  # a quarter of a second apart
+            now[0] += 0.25
+            store.add(TASK)
+            store.mark_done(f"key{number}")
+    assert synced == [*range(101, 111), 110.0]
 
 
 def test_a_torn_last_line_is_cut_off_and_said(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -23,6 +24,8 @@ from lift.tasks import Task
 __all__ = ["StoreIdentity", "TaskStore", "answered_requests", "text_hash"]
 
 _FORMAT: Final = 1
+# A power failure may cost what was answered in this time; a killed process loses nothing.
+_SYNC_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,8 @@ class TaskStore:
 
     The first line is a header (identity, title, segments); then `task`, `done` (a request is answered in
     full), `failed` (a request gave up; the next run asks it again) and, last, `end`: only a store that
-    says so is complete. Every record is flushed before the call returns, so a task is on disk before it
-    is trained on. A torn last line, left by a crash, is cut off.
+    says so is complete. Every record is flushed before the call returns, so a task is in the file before it
+    is trained on; the disk is waited for once a second. A torn last line, left by a crash, is cut off.
 
     Use it as a context manager; `open` takes a lock that keeps a second writer out.
 
@@ -75,6 +78,7 @@ class TaskStore:
     def __init__(self, path: Path, file: TextIO, lock: FileLock, segments: list[Segment]) -> None:
         self.path = path
         self._file = file
+        self._synced = time.monotonic()
         self._lock = lock
         self.segments = segments
         self.n_tasks = 0
@@ -230,8 +234,9 @@ class TaskStore:
         try:
             self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
             self._file.flush()
-            if sync:
+            if sync and time.monotonic() - self._synced >= _SYNC_SECONDS:
                 os.fsync(self._file.fileno())
+                self._synced = time.monotonic()
         except OSError as error:
             raise TaskFileError(
                 f"cannot write {self.path}: {error.strerror}. What was written before is kept"
@@ -240,6 +245,8 @@ class TaskStore:
     def close(self) -> None:
         """Close the file and let the next writer in."""
         with contextlib.suppress(OSError):  # a full disk: said by the write that failed
+            os.fsync(self._file.fileno())
+        with contextlib.suppress(OSError):
             self._file.close()
         self._lock.release()
 
