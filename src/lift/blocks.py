@@ -31,9 +31,8 @@ _LIST_MARK: Final = r"(?:[-*+]|\d{1,3}[.)]) "
 # A Markdown heading, list item or row of a table begins a block of its own, without a blank line before it.
 _BLOCK_START: Final = re.compile(rf"\n(?=[ \t]*(?:#{{1,6}} |\||{_LIST_MARK}))")
 _ROW_END: Final = re.compile(r"(?<=\|)[ \t]*\n")
-# Code between two lines of three ticks or tildes, or more.
-_FENCED: Final = re.compile(r"^[ \t]*(`{3,}|~{3,})[^`\n]*\n(?:.*\n)*?[ \t]*\1[`~]*[ \t]*$", re.MULTILINE)
-_FENCE: Final = re.compile(r"\s*(?:```|~~~)")
+# Three ticks or tildes, or more, before code, with its language, and after it.
+_FENCE: Final = re.compile(r"^[ \t]*(`{3,}|~{3,})([^`\n]*)$", re.MULTILINE)
 _ROW: Final = re.compile(r"\s*\|.*\|\s*")
 _DELIMITER: Final = re.compile(r"\s*\|[\s:|-]*-[\s:|-]*\|\s*")
 _MARKED: Final = re.compile(rf"\A{_LIST_MARK} *")
@@ -79,7 +78,15 @@ def _edges(text: str) -> list[Span]:
 
 def find_code(text: str) -> list[Span]:
     """The fenced code blocks of `text`, fences included."""
-    return [match.span() for match in _FENCED.finditer(text)]
+    found: list[Span] = []
+    opened: re.Match[str] | None = None
+    for fence in _FENCE.finditer(text):
+        if opened is None:
+            opened = fence
+        elif fence[1].startswith(opened[1]) and not fence[2].strip():
+            found.append((opened.start(), fence.end()))
+            opened = None
+    return found
 
 
 def is_within(place: int, spans: Sequence[Span]) -> bool:

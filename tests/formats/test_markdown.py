@@ -42,3 +42,9 @@ def test_plain_text_stays_as_it_is(text: str) -> None:
 def test_words_are_kept(text: str) -> None:
     """Without targets, tags and images, all letters stay in their order; fences may begin code."""
     assert [c for c in without_marks(text) if c in "ab"] == [c for c in text if c in "ab"]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["```a\nx\n", "<!-- a ", "[", "![a](", "*a ", "`a ", "$$ a ", "<a "])
+def test_what_never_ends_takes_no_longer(piece: str) -> None:
+    assert "a" in without_marks(f"a {piece * 4000}")

@@ -13,7 +13,7 @@ from lift.blocks import find_code
 
 __all__ = ["without_marks"]
 
-_COMMENT: Final = re.compile(r"<!--.*?-->", re.DOTALL)
+_COMMENT: Final = re.compile(r"<!--(?:(?!<!--).)*?-->", re.DOTALL)
 # "[name]: https://..."
 _DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*\S+(?:[ \t]+[\"'(].*)?\n?", re.MULTILINE)
 # Formulas, whose backslashes are no marks; and paragraphs that are code by their indentation.
