@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lift.synthesis.phrases import Capitals, find_phrases
+from lift.synthesis.phrases import Capitals, find_phrases, find_speakers
 
 
 def alone(sentence: str, *names: str) -> list[str]:
@@ -76,6 +76,12 @@ def test_a_sentence_begins_with_a_name_only_if_it_is_known() -> None:
     assert Capitals.of(["Anna met Berg, who said “Then go”."]).names == {"Berg"}
     assert alone("Anna was old.") == []
     assert alone("Anna was old.", "Anna") == ["Anna"]
+
+
+def test_who_speaks_more_than_once_has_a_name() -> None:
+    turns = ["Anna B. Berg: Hello.", "Ben: Hello.", "Anna B. Berg: What about the mill?", "It was: gone."]
+    assert find_speakers(turns) == {"Anna B. Berg"}
+    assert Capitals.of([], find_speakers(turns)).names == {"Anna", "B.", "Berg"}
 
 
 def test_a_word_that_is_written_small_elsewhere_is_no_name_by_itself() -> None:

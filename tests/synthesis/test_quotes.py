@@ -98,6 +98,14 @@ def test_every_list_item_begins_something_new() -> None:
     assert "What is said about The mill and strong wind?" in questions
 
 
+def test_what_somebody_says_is_about_them() -> None:
+    turns = ["Anna: Hello.", "Ben: Hello there.", "Ben: What about the new budget?\nThere is a large reserve left."]
+    questions = [question for pairs in asked("\n\n".join([*turns, "Anna: It is."])) for question, _ in pairs]
+    assert questions == [
+        f"What is said about {focus}?" for focus in ("Ben", "Ben and new budget", "Ben and large reserve")
+    ]
+
+
 def test_lines_that_are_broken_in_the_text_are_whole() -> None:
     first, *_ = asked(MILL.replace("Anna Berg in", "Anna\nBerg  in"))
     assert ("What is said about Anna Berg in 1912?", "The mill was built by Anna Berg in 1912.") in first

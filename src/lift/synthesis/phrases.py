@@ -7,6 +7,7 @@ prepositions until it has a name or three words of its own: "walls" becomes "wal
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -32,7 +33,7 @@ from lift.synthesis.english import (
 )
 from lift.synthesis.foci import STOP_WORDS, phrase_spans, words_of
 
-__all__ = ["Capitals", "Phrase", "find_phrases"]
+__all__ = ["Capitals", "Phrase", "find_phrases", "find_speakers"]
 
 _ENOUGH_WORDS: Final = 3
 _MOST_WORDS: Final = 10
@@ -41,6 +42,9 @@ _QUOTATION_MARKS: Final = "\"'“‘«("
 # Before and after a word that makes a preposition with them.
 _INTO: Final = frozenset("in on by with take takes taking took".split())
 _OUT_OF: Final = frozenset("of to with for in on at".split())
+# Before what somebody says, in a transcript.
+_SPEAKER: Final = re.compile(r"([A-ZÀ-ÖØ-Þ][\w.’'-]*(?: [A-ZÀ-ÖØ-Þ][\w.’'-]*){0,3}): ")
+_LEAST_TURNS: Final = 2
 _AFTER_VERBS: Final = frozenset("to that how what why whether".split())
 
 
@@ -72,9 +76,14 @@ class Capitals:
     plain: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, sentences: Iterable[str]) -> Capitals:
-        """Those of a text's sentences."""
-        names, plain = set(), set()
+    def of(cls, sentences: Iterable[str], speakers: Iterable[str] = ()) -> Capitals:
+        """Those of a text's sentences.
+
+        Args:
+            speakers: names of those who speak in it.
+        """
+        names = {word for speaker in speakers for word in speaker.split()}
+        plain = set()
         for sentence in sentences:
             for word in words_of(sentence):
                 if word[0][0].islower():
@@ -100,6 +109,12 @@ def find_phrases(sentence: str, capitals: Capitals = _NO_CAPITALS) -> list[Phras
     found = _Sentence(sentence, capitals).phrases()
     kept = (phrase for phrase in found if len(phrase.text) >= (LEAST_OF_A_NAME if phrase.named else _LEAST_CHARS))
     return list({phrase.text.lower(): phrase for phrase in kept}.values())
+
+
+def find_speakers(sentences: Iterable[str]) -> set[str]:
+    """Who speaks more than once in a transcript: "Anna: What about the budget?"."""
+    turns = Counter(label[1] for sentence in sentences if (label := _SPEAKER.match(sentence)))
+    return {speaker for speaker, count in turns.items() if count >= _LEAST_TURNS}
 
 
 class _Sentence:

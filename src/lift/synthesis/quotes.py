@@ -19,7 +19,7 @@ from lift.sentences import find_sentences
 from lift.synthesis.checks import normalised
 from lift.synthesis.foci import words_of
 from lift.synthesis.parser import Pair
-from lift.synthesis.phrases import Capitals, find_phrases
+from lift.synthesis.phrases import Capitals, find_phrases, find_speakers
 from lift.synthesis.tables import Row, find_rows
 from lift.synthesis.topics import Topics, is_heading, names_among
 
@@ -73,7 +73,8 @@ class Quoter:
         for sentence, row in zip(found, find_rows([sentence.text for sentence in found]), strict=True):
             sentence.row = row
             sentence.quotable = row is not None or _says_something(sentence.text)
-        self.capitals = Capitals.of(sentence.text for sentence in found if sentence.quotable and not sentence.row)
+        told = (sentence.text for sentence in found if sentence.quotable and not sentence.row)
+        self.capitals = Capitals.of(told, find_speakers(sentence.text for sentence in found))
         # In how many sentences a phrase stands, and where the first of them begins.
         self._count: Counter[str] = Counter()
         self._first: dict[str, int] = {}
