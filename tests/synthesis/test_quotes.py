@@ -135,7 +135,17 @@ def test_sentences_of_a_segment_take_turns() -> None:
     assert len(set(answers[:3])) == 3
 
 
-@pytest.mark.parametrize("text", ["Early life.", "A list", "It was so, and it was not."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Early life.",
+        "A list",
+        "It was so, and it was not.",
+        "We’ll discuss the mills of Jerez in Chapter 8.",
+        "In this chapter, mills of the town of Jerez are shown.",
+        "Now let's turn to the mills of Jerez.",
+    ],
+)
 def test_nothing_to_ask(text: str) -> None:
     assert not any(asked(text))
 

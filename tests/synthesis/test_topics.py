@@ -47,6 +47,8 @@ def test_topics(title: str, sentences: list[str], topic: str) -> None:
         ("## Budget", "Towns of Cádiz: Budget"),
         ("# Towns of Cádiz", "Towns of Cádiz"),
         ("Geological effects.", "Towns of Cádiz"),
+        ("## What Is the Mill?", "What Is the Mill"),
+        ("## The Castle of Rota", "The Castle of Rota"),
     ],
 )
 def test_a_heading_begins_a_section(heading: str, topic: str) -> None:

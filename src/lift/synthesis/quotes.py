@@ -7,6 +7,7 @@ generator (docs/benchmarks.md).
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,12 @@ _MOST_SENTENCES: Final = 2
 _PARAGRAPH_GAP: Final = 2
 # A sentence of fewer words says nothing.
 _LEAST_WORDS: Final = 5
+# Nor does one that leads its readers through the text.
+_LEADS: Final = re.compile(
+    r"\b(?:let['’]s|take a look|in (?:this|the (?:next|previous|following|last)) (?:chapter|section|tutorial|guide)"
+    r"|(?:we|you|I)(?: will|['’]ll| shall) (?:build|concentrate|cover|describe|discuss|explain|learn|look|see|talk))\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -105,8 +112,9 @@ class Quoter:
         self._first.setdefault(key, start)
 
     def sentences(self, segment: Segment) -> list[str]:
-        """The sentences of one of the segments, headings among them; no code and no tables."""
-        return [sentence.text for sentence in self._by_segment[segment.index] if not is_table_row(sentence.text)]
+        """The sentences of one of the segments, headings among them; no code, no tables, nothing about the text."""
+        texts = (sentence.text for sentence in self._by_segment[segment.index])
+        return [text for text in texts if not (is_table_row(text) or _LEADS.search(text))]
 
     def topics(self, segment: Segment) -> list[str]:
         """What the sentences of one of the segments are about where they have no name, each once."""
@@ -165,9 +173,9 @@ def _sentences_of(segment: Segment, code: Sequence[Span]) -> Iterator[_Sentence]
 
 
 def _says_something(sentence: str) -> bool:
-    """Whether it does so by itself: it is no heading, not short, no row, and no more than the beginning of a list."""
-    short = len(words_of(sentence)) < _LEAST_WORDS
-    return not (short or is_heading(sentence) or is_table_row(sentence) or sentence.endswith(":"))
+    """Whether it does so by itself: it is no heading, not short, no row, announces no list, leads to no other place."""
+    no_sentence = is_heading(sentence) or is_table_row(sentence) or len(words_of(sentence)) < _LEAST_WORDS
+    return not (no_sentence or sentence.endswith(":") or _LEADS.search(sentence))
 
 
 def _told(sentence: _Sentence) -> str:

@@ -53,6 +53,9 @@ class Topics:
         text = heading.lstrip(" #")
         if is_markdown_heading(heading):
             self._chapter = self._title if text == self._title else f"{self._title}: {text}"
+            if _is_in_title_case(text):
+                self.section = self._topic = text.rstrip("?!.:")
+                return
         names = names_among(find_phrases(text, self._capitals))
         # A heading's first word has a capital anyway: "Geological effects".
         sure = (name for name in names if " " not in name or any(map(_has_capital, name.split()[1:])))
@@ -90,6 +93,12 @@ def is_heading(sentence: str) -> bool:
     few = len(words) <= _MOST_WORDS_OF_A_HEADING
     tells = any(after in DETERMINERS and word not in _IN_HEADINGS for word, after in pairwise(words))  # "prepares the"
     return is_markdown_heading(sentence) or (few and not tells and all(map(_may_head, words)))
+
+
+def _is_in_title_case(heading: str) -> bool:
+    """Whether its capitals tell nothing of names: "What Is Ownership?"."""
+    words = [word[0] for word in words_of(heading)]
+    return len(words) > 1 and not any(word[0].islower() and word not in STOP_WORDS for word in words)
 
 
 def _may_head(word: str) -> bool:
