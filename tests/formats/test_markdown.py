@@ -22,6 +22,10 @@ INDENTED = "    run *this* [now](x)\n    again"
         ("# A *heading* #\n\n> quoted _so_\n\n1. **One**\n* two", "# A heading #\n\n> quoted so\n\n1. One\n* two"),
         ("| `a` | **b** |\n| --- | --- |\n| c | [d](e) |", "| a | b |\n| --- | --- |\n| c | d |"),
         ("[ ] open, 5 * 3 * 2, snake_case_name, [in brackets]", "[ ] open, 5 * 3 * 2, snake_case_name, [in brackets]"),
+        ("The *mill*\n======\n\nOld\n---\nIt is.\n\n* * *\n- one\n---", "# The mill\n\n## Old\nIt is.\n\n\n- one"),
+        ("---\ntitle: *x*\n---\n*It* is.", "---\ntitle: *x*\n---\nIt is."),
+        ("| a |\n| --- |\n| b |", "| a |\n| --- |\n| b |"),
+        ("[Anna]: What about it?\n[Ben]: Yes.", "[Anna]: What about it?\n[Ben]: Yes."),
         # Code and formulas are left alone.
         (f"a *b*\n\n{CODE}\n*c*", f"a b\n\n{CODE}\nc"),
         (f"It is:\n\n{INDENTED}\n\nThen *stop*.", f"It is:\n\n{INDENTED}\n\nThen stop."),

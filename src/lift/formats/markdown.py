@@ -14,8 +14,12 @@ from lift.blocks import find_code
 __all__ = ["without_marks"]
 
 _COMMENT: Final = re.compile(r"<!--(?:(?!<!--).)*?-->", re.DOTALL)
-# "[name]: https://..."
-_DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*\S+(?:[ \t]+[\"'(].*)?\n?", re.MULTILINE)
+# "[name]: https://...", not "[Anna]: Yes."
+_DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*\S*[/#@]\S*(?:[ \t]+[\"'(].*)?[ \t]*$\n?", re.MULTILINE)
+_FRONT_MATTER: Final = re.compile(r"---\n[\w-]+:.*?\n---\n", re.DOTALL)
+# A line with a line of signs below it is a heading as well; by itself such a line only divides.
+_UNDERLINED: Final = re.compile(r"^(?![ \t]*(?:[-#>|*+]|\d+[.)]) *)(.*\S.*)\n(=|-)\2+[ \t]*$", re.MULTILINE)
+_RULE: Final = re.compile(r"^[ \t]*([-*_])(?:[ \t]*\1){2,}[ \t]*$", re.MULTILINE)
 # Formulas, whose backslashes are no marks; and paragraphs that are code by their indentation.
 _VERBATIM: Final = re.compile(
     r"\$\$.+?\$\$|\$[^$`\n]*\\[^$`\n]*\$|(?:(?<=\n\n)|\A)(?:(?: {4}|\t)[^\n]*\n?)+", re.DOTALL
@@ -31,9 +35,11 @@ _PARSER: Final = MarkdownIt("commonmark").enable("strikethrough")
 def without_marks(markdown: str) -> str:
     """Markdown without emphasis, the targets of links, images, comments, HTML tags, and the ticks around code.
 
-    Headings, lists, tables, quotations and code blocks stay as they are.
+    Headings (those that are underlined get number signs), lists, tables, quotations and code blocks stay.
     """
     links: dict[str, Any] = {}
+    if front := _FRONT_MATTER.match(markdown):
+        return front[0] + without_marks(markdown[front.end() :])
     markdown = _COMMENT.sub("", markdown)
     if definitions := _DEFINITION.findall(markdown):
         _PARSER.parse("\n".join(definitions), links)
@@ -59,7 +65,8 @@ def _prose(markdown: str, links: MutableMapping[str, Any]) -> Iterator[str]:
 
 
 def _paragraphs(markdown: str, links: MutableMapping[str, Any]) -> Iterator[str]:
-    for piece in _BLANK_LINES.split(markdown):
+    markdown = _UNDERLINED.sub(lambda found: f"{'#' if found[2] == '=' else '##'} {found[1].strip()}", markdown)
+    for piece in _BLANK_LINES.split(_RULE.sub("", markdown)):
         yield _shown(piece, links) if _SPECIAL.search(piece) else piece
 
 
