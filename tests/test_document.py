@@ -1,12 +1,13 @@
 import io
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from lift.document import Document, normalise, read_document
-from lift.errors import DocumentError, DocumentNotFoundError, MissingExtraError
+from lift.errors import DocumentError, DocumentNotFoundError, LiftWarning, MissingExtraError
 from tests.conftest import EXAMPLE
 
 
@@ -69,7 +70,7 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
         read_document(tmp_path / "none.txt")
     with pytest.raises(FileNotFoundError):
         read_document(tmp_path / "none.txt")
-    with pytest.raises(DocumentError, match="is a folder"):
+    with pytest.raises(DocumentError, match="holds no file that can be read"):
         read_document(tmp_path)
 
 
@@ -220,6 +221,28 @@ def test_marks_are_left_out_of_markdown_alone(tmp_path: Path) -> None:
     assert read_document(write(tmp_path / "a.md", text)).text == "# The mill\n\nIt is old."
     assert read_document(write(tmp_path / "a.md", text)).title == "The mill"
     assert read_document(write(tmp_path / "a.txt", text)).text == text.replace("\r", "")
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    """Every file below its name, programs as code; what is hidden, empty or no text is left out."""
+    folder = tmp_path / "mill.js"
+    for name in ("b", ".git", "node_modules"):
+        (folder / name).mkdir(parents=True)
+        write(folder / name / "c.txt", "The end.")
+    write(folder / "B.md", "# The *mill*\n\nIt is old.")
+    write(folder / "a.py", 'x = """\n```\n"""\n')
+    write(folder / "empty.txt", "")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        document = read_document(folder)
+    code = '````\nx = """\n```\n"""\n````'
+    assert document.text == f"# B.md\n\n# The mill\n\nIt is old.\n\n# a.py\n\n{code}\n\n# b/c.txt\n\nThe end."
+    assert (document.title, document.is_prose, document.source) == ("mill.js", True, f"{folder}/")
+    assert read_document(folder, "The mill").title == "The mill"
+    for number in range(6):
+        write(folder / f"image{number}.png", b"\x00\x01")
+    with pytest.warns(LiftWarning, match=r"6 files are no text and left out \(image0.png, .*image4.png, \.\.\.\)"):
+        assert read_document(folder).text == document.text
 
 
 def test_a_csv_file_is_a_table(tmp_path: Path) -> None:

@@ -208,6 +208,15 @@ def test_long_code_is_cut_at_the_ends_of_lines() -> None:
     assert "\n".join(pieces).split("\n") == ["```", *lines, "```"]
 
 
+def test_long_code_is_cut_at_blank_lines_first() -> None:
+    parts = ["\n".join(f"step {number} of {part}" for number in range(6)) for part in ("one", "two", "three")]
+    assert split("\n\n".join(["```\n" + parts[0], parts[1], parts[2] + "\n```"]), segment_max_chars=100) == [
+        f"```\n{parts[0]}",
+        parts[1],
+        f"{parts[2]}\n```",
+    ]
+
+
 @pytest.mark.parametrize("segment", ["sentence", "paragraph", 8])
 def test_a_program_is_cut_at_blank_lines(segment: str | int) -> None:
     text = "# Not a heading\nimport os\n\n\ndef f(x):\n    return x. y. z\n\n| no | row |\n- item"

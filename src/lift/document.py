@@ -6,14 +6,16 @@ import hashlib
 import os
 import re
 import unicodedata
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from lift.blocks import find_blocks
-from lift.errors import DocumentError, DocumentNotFoundError
+from lift.errors import DocumentError, DocumentNotFoundError, LiftWarning
 from lift.formats.delimited import markdown_table
+from lift.formats.folders import as_code, files_in
 from lift.formats.markdown import without_marks
 from lift.formats.plain import decode_text
 from lift.formats.rich import read_rich, rich_suffix
@@ -35,6 +37,10 @@ _PARAGRAPH_END: Final = re.compile(r"[\f\u2029]")
 _LINE_END: Final = re.compile(r"\r\n|[\r\x85\u2028]")
 _MARKDOWN_TITLE: Final = re.compile(r"#{1,3}\s+(\S.*?)\s*#*")
 _TITLE_LIMIT: Final = 120
+# At the end of a source that is a folder.
+_FOLDER_MARK: Final = "/"
+# How many of the files that were left out a warning names.
+_NAMED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Document:
     Attributes:
         text: the normalised text; every offset in lift counts its characters.
         title: how questions refer to it.
-        source: the file it came from, if any.
+        source: the file it came from, if any; or the folder, with a slash at its end.
     """
 
     text: str
@@ -66,7 +72,8 @@ class Document:
     @property
     def is_prose(self) -> bool:
         """Whether it has sentences, as far as the file's name tells: it is no program and no data file."""
-        return self.source is None or Path(self.source).suffix.lower() not in _NO_PROSE
+        source = self.source or ""
+        return source.endswith(_FOLDER_MARK) or Path(source).suffix.lower() not in _NO_PROSE
 
     @cached_property
     def sha256(self) -> str:
@@ -88,10 +95,12 @@ def read_document(path: str | os.PathLike[str], title: str | None = None) -> Doc
     """Read a file: text, Markdown, CSV, programs; PDF, DOCX, PPTX, HTML, EPUB, notebooks, subtitles with an extra.
 
     Of Markdown, and of what becomes Markdown (all but PDF and subtitles), the text is what a reader sees: without
-    emphasis, targets of links, images and tags. A CSV file becomes a table.
+    emphasis, targets of links, images and tags. A CSV file becomes a table. Of a folder all files are read, by name,
+    each below a heading with its name, programs and data as code; hidden ones are left out, and so are, with a warning,
+    those that are no text.
 
     Args:
-        path: the file; the encoding of plain text is detected.
+        path: the file or folder; the encoding of plain text is detected.
         title: the document's title; else its metadata, its first heading or its file name.
 
     Raises:
@@ -100,12 +109,32 @@ def read_document(path: str | os.PathLike[str], title: str | None = None) -> Doc
         MissingExtraError: its format needs the `documents` extra.
     """
     path = Path(path)
+    return _read_folder(path, title) if path.is_dir() else _read_file(path, title)
+
+
+def _read_folder(folder: Path, title: str | None) -> Document:
+    parts, left_out = [], []
+    for path in files_in(folder):
+        name = path.relative_to(folder).as_posix()
+        try:
+            file = _read_file(path, name)
+        except DocumentError:
+            left_out.append(name)
+        else:
+            parts.append(f"# {name}\n\n{file.text if file.is_prose else as_code(file.text)}")
+    if not parts:
+        raise DocumentError(f"{folder} holds no file that can be read")
+    if left_out:
+        names = ", ".join(left_out[:_NAMED]) + (", ..." if len(left_out) > _NAMED else "")
+        warnings.warn(f"{folder}: {len(left_out)} files are no text and left out ({names})", LiftWarning, stacklevel=3)
+    return Document("\n\n".join(parts), title or folder.resolve().name, f"{folder}{_FOLDER_MARK}")
+
+
+def _read_file(path: Path, title: str | None) -> Document:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         raise DocumentNotFoundError(f"no document at {path}") from None
-    except IsADirectoryError:
-        raise DocumentError(f"{path} is a folder; give one file") from None
     except OSError as error:
         raise DocumentError(f"cannot read {path}: {error.strerror}") from error
     if not data.strip():

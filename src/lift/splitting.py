@@ -22,7 +22,7 @@ def split_document(document: Document, recipe: Recipe) -> list[Segment]:
     """Cut `document` as the recipe says (`segment`, `segment_min_chars`, `segment_max_chars`, `splitter`).
 
     Headings are joined to what follows, and so are segments below the minimum length (the last one to
-    what precedes it). What is longer than the maximum is cut at white space, at a line's end if one is near. Fenced
+    what precedes it). What is longer than the maximum is cut at a blank line, a line's end or white space. Fenced
     code, the rows of tables, and the paragraphs of a document that is no prose are never cut into sentences.
 
     Raises:
@@ -127,9 +127,8 @@ def _cut(text: str, span: Span, most: int) -> Iterator[Span]:
     while end - start > most:
         parts = -(-(end - start) // most)
         target = start + -(-(end - start) // parts)
-        line_end = text.rfind("\n", start + most // 2, target + 1)
-        space = line_end if line_end >= 0 else text.rfind(" ", start, target + 1)
-        cut = space if space > start + most // 4 else target
+        gaps = (text.rfind(gap, start + most // 4 + 1, target + 1) for gap in ("\n\n", "\n", " "))
+        cut = next((gap for gap in gaps if gap >= 0), target)
         piece = trimmed(text, start, cut)
         if piece[0] < piece[1]:
             yield piece

@@ -14,7 +14,7 @@ _DOCUMENT = typer.Argument(
     show_default=False,
     metavar="DOCUMENT",
     help="Text, Markdown, CSV or a program; PDF, DOCX, PPTX, HTML, EPUB, notebooks and subtitles with the extra "
-    "lift-llm[documents].",
+    "lift-llm[documents]; or a folder of them.",
 )
 Document = Annotated[Path, _DOCUMENT]
 Documents = Annotated[list[Path], _DOCUMENT]
