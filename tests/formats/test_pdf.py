@@ -50,8 +50,9 @@ def test_paragraphs_and_headings() -> None:
 
 def test_sentences_go_on_over_pages() -> None:
     """Without running heads and page numbers; the first page's head may be the title."""
-    heads = ["The mills of Jerez", "The mills of Jerez", "Chapter 2: Owners 9", "The mills of Jerez"]
-    told = [f"{LONG}\n{1912 + number}, and it was once more repaired by her in the very year" for number in range(4)]
+    heads = ["The mills of Jerez", "8 The mills of Jerez", "Chapter 2: Owners 9", "10 The owners", "Chapter 3: Now 11"]
+    heads += ["12 What is left", "Chapter 4: Stones 13"]
+    told = [f"{LONG}\n{1912 + number}, and it was once more repaired by her in the very year" for number in range(7)]
     pages = [f"{head}\n{text}\n{number + 7}" for number, (head, text) in enumerate(zip(heads, told, strict=True))]
     assert text_of(*pages) == "The mills of Jerez\n\n" + " ".join(told).replace("\n", " ")
 
@@ -59,6 +60,13 @@ def test_sentences_go_on_over_pages() -> None:
 def test_numbers_that_are_no_page_numbers_stay() -> None:
     pages = ["In 1912 it burned.\nIt had 40 rooms", "In 1913 it stood.\nIt had 41 doors", "In 1955 it fell.\nIt had 9"]
     assert text_of(*pages).split() == " ".join(pages).split()
+
+
+def test_a_heading_with_the_number_of_its_page_stays() -> None:
+    pages = [f"The mills of Jerez {number}\n{LONG}\n{LONG}.\nEnd." for number in (1, 2, 3, 4)]
+    pages[1] = pages[1].replace(f"2\n{LONG}", "2\n2. The owners")
+    assert "2. The owners" in text_of(*pages)
+    assert "Jerez 3" not in text_of(*pages)
 
 
 def test_contents_and_comments() -> None:

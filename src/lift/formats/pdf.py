@@ -19,8 +19,9 @@ _LEAST_LINES: Final = 4
 _LEAST_PAGES: Final = 3
 _PAGE_NUMBER: Final = re.compile(r"\W*(?:page )?(?:\d{1,4}|[ivxlc]{1,7})(?: ?(?:/|of) ?\d{1,4})?\W*", re.IGNORECASE)
 _DIGITS: Final = re.compile(r"\d+")
-_NUMBER_BEFORE: Final = re.compile(r"(\d{1,4})\b")
-_NUMBER_AFTER: Final = re.compile(r"\b(\d{1,4})$")
+# A page's number before or after what runs; not "2. Structures".
+_NUMBER_BEFORE: Final = re.compile(r"(\d{1,4})(?![\d.)])")
+_NUMBER_AFTER: Final = re.compile(r"(?<![\d.])(\d{1,4})$")
 # Characters.
 _LONGEST_HEAD: Final = 90
 # "2.3 Simple parsing . . . . . . . 4"
@@ -76,10 +77,10 @@ def _lines(page: str) -> list[str]:
 def _without_running_heads(pages: Sequence[list[str]]) -> list[list[str]]:
     """The pages without them; what the first one has may be the title."""
     shapes = Counter(shape for page in pages for shape in {_shape(page[place]) for place in _edges(page)})
-    first = _number_of_first(pages)
+    numbered = _numbered_from(pages)
 
     def runs(line: str, number: int) -> bool:
-        if _PAGE_NUMBER.fullmatch(line) or (first is not None and first + number in _numbers(line)):
+        if _PAGE_NUMBER.fullmatch(line) or any((side, found - number) in numbered for side, found in _numbers(line)):
             return True
         return number > 0 and shapes[_shape(line)] >= _LEAST_PAGES
 
@@ -100,21 +101,22 @@ def _shape(line: str) -> str:
     return _DIGITS.sub("#", line)
 
 
-def _numbers(line: str) -> set[int]:
-    """The numbers at the ends of a line that is no longer than a running head."""
-    ends = (_NUMBER_BEFORE.match(line), _NUMBER_AFTER.search(line)) if len(line) <= _LONGEST_HEAD else ()
-    return {int(found[1]) for found in ends if found}
+def _numbers(line: str) -> list[tuple[str, int]]:
+    """The numbers before and after what runs, in a line that is no longer than a running head."""
+    if len(line) > _LONGEST_HEAD:
+        return []
+    ends = {"before": _NUMBER_BEFORE.match(line), "after": _NUMBER_AFTER.search(line)}
+    return [(side, int(found[1])) for side, found in ends.items() if found]
 
 
-def _number_of_first(pages: Sequence[list[str]]) -> int | None:
-    """The first page's number, which most pages agree on; None where pages have no numbers."""
+def _numbered_from(pages: Sequence[list[str]]) -> set[tuple[str, int]]:
+    """Which number the first page has, or would have, by the pages that have theirs before what runs, and after it."""
     firsts = Counter(
         first
         for number, page in enumerate(pages)
-        for first in {found - number for place in _edges(page) for found in _numbers(page[place])}
+        for first in {(side, found - number) for place in _edges(page) for side, found in _numbers(page[place])}
     )
-    commonest = firsts.most_common(1)
-    return commonest[0][0] if commonest and commonest[0][1] >= max(_LEAST_PAGES, len(pages) // 2) else None
+    return {first for first, count in firsts.items() if count >= _LEAST_PAGES}
 
 
 def _text(pages: Sequence[list[str]]) -> str:
