@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_the_demo() -> None:
 def stand_ins(tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The README's document, model and server, as small ones of the same kind."""
     sentence = (EXAMPLE / "picardo.txt").read_text(encoding="utf-8")[:117].encode("ascii", "ignore").decode()
-    (tmp_path / "report.pdf").write_bytes(pdf(sentence.strip()))
+    (tmp_path / "report.pdf").write_bytes(pdf("\n".join(textwrap.wrap(sentence.strip(), 60))))
     (tmp_path / "notes.md").write_text(sentence, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return {"Qwen/Qwen3-4B": str(tiny_model), "http://localhost:8001/v1": "URL"}
