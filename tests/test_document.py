@@ -232,6 +232,8 @@ def test_a_folder(tmp_path: Path) -> None:
     write(folder / "B.md", "# The *mill*\n\nIt is old.")
     write(folder / "a.py", 'x = """\n```\n"""\n')
     write(folder / "empty.txt", "")
+    (folder / "back").symlink_to(folder, target_is_directory=True)
+    (folder / "gone.txt").symlink_to(folder / "nowhere.txt")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         document = read_document(folder)

@@ -20,8 +20,8 @@ def files_in(folder: Path) -> Iterator[Path]:
         if path.name.startswith(".") or path.name in _NOT_WRITTEN:
             continue
         if path.is_dir():
-            yield from files_in(path)
-        elif path.stat().st_size:
+            yield from () if path.is_symlink() else files_in(path)  # it may lead back here
+        elif path.is_file() and path.stat().st_size:
             yield path
 
 
