@@ -48,6 +48,16 @@ def test_paragraphs_and_headings() -> None:
     )
 
 
+def test_lines_that_were_joined_over_a_hyphen_do_not_make_others_short() -> None:
+    lines = [LONG, "It is said that it was built on the land that belonged to Jerez", LONG] * 3
+    twice = f"{LONG} before the flood"
+    assert text_of("\n".join([*lines, twice, *lines])) == " ".join([*lines, twice, *lines])
+
+
+def test_a_heading_after_a_full_line() -> None:
+    assert text_of(f"{LONG} she died.\nThe owners\n{LONG} 1912.") == f"{LONG} she died.\n\nThe owners\n\n{LONG} 1912."
+
+
 def test_sentences_go_on_over_pages() -> None:
     """Without running heads and page numbers; the first page's head may be the title."""
     heads = ["The mills of Jerez", "8 The mills of Jerez", "Chapter 2: Owners 9", "10 The owners", "Chapter 3: Now 11"]

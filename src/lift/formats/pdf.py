@@ -32,10 +32,10 @@ _COMMENT: Final = re.compile(r"^(#{1,6}) ")
 _LIST_ITEM: Final = re.compile(r"(?:- |\d{1,3}[.)] )")
 # "2 Structures", "2.1. Syntax", "A.1 Syntax"
 _NUMBERED: Final = re.compile(r"(?:\d{1,2}|[A-Z]\.\d{1,2})(?:\.\d{1,2})*\.? +[^\W\d_].*[^.,;:]")
-# A line that ends a paragraph is shorter than the full ones by this much.
+# A line that ends a sentence and a paragraph is shorter than this share of a full one; one that ends no sentence, such
+# as a heading, is shorter still.
 _SHORT: Final = 0.8
-# Of the lines' lengths, the one that counts as full.
-_FULL: Final = 0.9
+_SHORTER: Final = 0.6
 # No paragraph ends with these, and none begins with a small letter.
 _GOES_ON: Final = re.compile(
     r".*(?:[,;(–—-]|\b(?:a|an|and|are|as|at|by|for|from|in|is|of|on|or|that|the|to|was|which|with))", re.IGNORECASE
@@ -120,9 +120,15 @@ def _numbered_from(pages: Sequence[list[str]]) -> set[tuple[str, int]]:
 
 
 def _text(pages: Sequence[list[str]]) -> str:
-    lengths = sorted(len(line) for page in pages for line in page)
-    full = lengths[int(_FULL * (len(lengths) - 1))] if lengths else 0
-    return "".join(_joined(list(chain.from_iterable(pages)), full))
+    lines = list(chain.from_iterable(pages))
+    return "".join(_joined(lines, _full_length(lines)))
+
+
+def _full_length(lines: Sequence[str]) -> int:
+    """That of the lines that hold most of the text. Some are twice as long: PDFium joins them over a hyphen."""
+    counts = Counter(map(len, lines))
+    held = {full: sum(n * counts[n] for n in counts if _SHORT * full < n <= full) for full in counts}
+    return max(held, key=lambda full: held[full], default=0)
 
 
 def _joined(lines: Sequence[str], full: int) -> Iterator[str]:
@@ -146,6 +152,7 @@ def _ends(line: str, after: str, full: int) -> bool:
         return False  # begins a block anyway
     if any(_NUMBERED.fullmatch(other) and len(other) < _SHORT * full for other in (line, after)):
         return True
-    if len(line) >= _SHORT * full or after[0].islower():
-        return False
-    return bool(_ENDED.fullmatch(line)) or not _GOES_ON.fullmatch(line)
+    if not _ENDED.fullmatch(line):
+        return len(line) < _SHORTER * full and not (after[0].islower() or _GOES_ON.fullmatch(line))
+    heading = len(after) < _SHORTER * full and after[0].isupper() and not _ENDED.fullmatch(after)
+    return heading or (len(line) < _SHORT * full and not after[0].islower())
