@@ -9,15 +9,16 @@ from operator import itemgetter
 from typing import Final
 
 __all__ = [
+    "BLANK_LINE",
     "Span",
     "find_blocks",
     "find_code",
     "find_paragraphs",
-    "is_code",
     "is_delimiter",
     "is_heading",
     "is_markdown_heading",
     "is_table_row",
+    "is_whole",
     "is_within",
     "trimmed",
     "without_mark",
@@ -26,7 +27,7 @@ __all__ = [
 # First and last offset, the last one excluded.
 Span = tuple[int, int]
 
-_BLANK_LINE: Final = re.compile(r"\n[ \t]*\n\s*")
+BLANK_LINE: Final = re.compile(r"\n[ \t]*\n\s*")
 _LIST_MARK: Final = r"(?:[-*+]|\d{1,3}[.)]) "
 # A Markdown heading, list item or row of a table begins a block of its own, without a blank line before it.
 _BLOCK_START: Final = re.compile(rf"\n(?=[ \t]*(?:#{{1,6}} |\||{_LIST_MARK}))")
@@ -55,7 +56,7 @@ def find_blocks(text: str) -> Iterator[Span]:
 
 def find_paragraphs(text: str) -> Iterator[Span]:
     """What stands between blank lines, in its order, without the white space around it."""
-    return _between(text, [gap.span() for gap in _BLANK_LINE.finditer(text)])
+    return _between(text, [gap.span() for gap in BLANK_LINE.finditer(text)])
 
 
 def _between(text: str, gaps: Sequence[Span]) -> Iterator[Span]:
@@ -71,7 +72,7 @@ def _between(text: str, gaps: Sequence[Span]) -> Iterator[Span]:
 def _edges(text: str) -> list[Span]:
     """Where blocks end and the next ones begin."""
     code = find_code(text)
-    edges = [match.span() for pattern in (_BLANK_LINE, _BLOCK_START, _ROW_END) for match in pattern.finditer(text)]
+    edges = [match.span() for pattern in (BLANK_LINE, _BLOCK_START, _ROW_END) for match in pattern.finditer(text)]
     outside = [edge for edge in edges if not is_within(edge[0], code)]
     return sorted({*outside, *((place, place) for span in code for place in span)})
 
@@ -95,9 +96,9 @@ def is_within(place: int, spans: Sequence[Span]) -> bool:
     return last >= 0 and place < spans[last][1]
 
 
-def is_code(block: str) -> bool:
-    """Whether a block is fenced code."""
-    return bool(_FENCE.match(block))
+def is_whole(block: str) -> bool:
+    """Whether a block is never cut into sentences: fenced code, or a row of a table."""
+    return bool(_FENCE.match(block)) or is_table_row(block)
 
 
 def is_table_row(block: str) -> bool:

@@ -149,7 +149,7 @@ def _read_file(path: Path, title: str | None) -> Document:
     if not text.strip():
         hint = "; if it is a scan, run it through OCR first (for example ocrmypdf)" if rich == ".pdf" else ""
         raise DocumentError(f"{path} holds no text{hint}")
-    if not found and (rich or suffix in (*_MARKDOWN, ".txt", "")):
+    if not (title or found) and (rich or suffix in (*_MARKDOWN, ".txt", "")):
         found = _heading(text)
     return Document(text, title or (found or path.stem.replace("_", " "))[:_TITLE_LIMIT], str(path))
 

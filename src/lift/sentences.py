@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from lift.blocks import Span, find_blocks, is_code, is_table_row, trimmed
+from lift.blocks import Span, find_blocks, is_whole, trimmed
 
 __all__ = ["find_sentences", "sentence_ends", "sentence_spans"]
 
@@ -49,7 +49,7 @@ def find_sentences(text: str) -> Iterator[tuple[int, str]]:
 def sentence_spans(text: str, start: int, end: int) -> Iterator[Span]:
     """The sentences of one block of `text`, without the white space around them; code and a table's row are whole."""
     block = text[start:end]
-    if is_code(block) or is_table_row(block):
+    if is_whole(block):
         yield start, end
         return
     ends = [start, *(start + offset for offset in sentence_ends(block))]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from lift.blocks import Span, find_blocks, find_paragraphs, is_code, is_delimiter, is_heading, is_table_row, trimmed
+from lift.blocks import Span, find_blocks, find_paragraphs, is_delimiter, is_heading, is_whole, trimmed
 from lift.document import Document, Segment
 from lift.errors import MissingExtraError, RecipeError
 from lift.recipe import Recipe
@@ -29,8 +29,11 @@ def split_document(document: Document, recipe: Recipe) -> list[Segment]:
         MissingExtraError: spaCy or its pipeline is asked for and not installed.
     """
     text = document.text
-    blocks = list(find_blocks(text) if document.is_prose else find_paragraphs(text))
-    by_block = _sentences(text, blocks, recipe.splitter) if document.is_prose else ([block] for block in blocks)
+    by_block: Iterable[list[Span]] = ([paragraph] for paragraph in find_paragraphs(text))
+    headings: set[Span] = set()
+    if document.is_prose:
+        blocks = list(find_blocks(text))
+        by_block, headings = _sentences(text, blocks, recipe.splitter), set(_headings(text, blocks))
     if isinstance(recipe.segment, int):
         sentences = [span for block in by_block for span in block]
         limit = recipe.segment * _BYTES_PER_TOKEN
@@ -42,7 +45,6 @@ def split_document(document: Document, recipe: Recipe) -> list[Segment]:
             spans = [span for sentences in by_block for span in _group(text, sentences, most)]
         else:
             spans = [span for sentences in by_block for span in sentences]
-    headings = set(_headings(text, blocks)) if document.is_prose else set()
     spans = _join_short(spans, headings, recipe.segment_min_chars)
     spans = [piece for span in spans for piece in _cut(text, span, most)]
     return [Segment(index, start, end, text[start:end]) for index, (start, end) in enumerate(spans)]
@@ -79,7 +81,7 @@ def _spacy_sentences(text: str, blocks: list[Span], pipeline: str) -> Iterator[l
     for (start, _), parsed in zip(blocks, nlp.pipe(text[slice(*block)] for block in blocks), strict=True):
         if not parsed.has_annotation("SENT_START"):
             raise RecipeError(f"spaCy's pipeline {pipeline!r} finds no sentences; give one with a parser or senter")
-        if is_code(parsed.text) or is_table_row(parsed.text):
+        if is_whole(parsed.text):
             yield [(start, start + len(parsed.text))]
             continue
         spans = [trimmed(text, start + sentence.start_char, start + sentence.end_char) for sentence in parsed.sents]

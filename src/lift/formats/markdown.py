@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from typing import Any, Final
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from lift.blocks import find_code
+from lift.blocks import BLANK_LINE, Span, find_code
 
 __all__ = ["without_marks"]
 
@@ -24,7 +24,6 @@ _RULE: Final = re.compile(r"^[ \t]*([-*_])(?:[ \t]*\1){2,}[ \t]*$", re.MULTILINE
 _VERBATIM: Final = re.compile(
     r"\$\$.+?\$\$|\$[^$`\n]*\\[^$`\n]*\$|(?:(?<=\n\n)|\A)(?:(?: {4}|\t)[^\n]*\n?)+", re.DOTALL
 )
-_BLANK_LINES: Final = re.compile(r"(\n[ \t]*\n\s*)")
 _SPECIAL: Final = re.compile(r"[*_`\[\]<&\\~]")
 _BREAKS: Final = frozenset(("softbreak", "hardbreak"))
 _TEXTS: Final = frozenset(("text", "code_inline"))
@@ -44,30 +43,29 @@ def without_marks(markdown: str) -> str:
     if definitions := _DEFINITION.findall(markdown):
         _PARSER.parse("\n".join(definitions), links)
         markdown = _DEFINITION.sub("", markdown)
-    return "".join(_pieces(markdown, links))
+    return "".join(_around(markdown, find_code(markdown), lambda text: _prose(text, links)))
 
 
-def _pieces(markdown: str, links: MutableMapping[str, Any]) -> Iterator[str]:
+def _around(text: str, kept: Iterable[Span], read: Callable[[str], Iterable[str]]) -> Iterator[str]:
+    """What is kept as it is, and what `read` makes of the text around it."""
     end = 0
-    for start, stop in [*find_code(markdown), (len(markdown), len(markdown))]:
-        yield from _prose(markdown[end:start], links)
-        yield markdown[start:stop]
+    for start, stop in kept:
+        yield from read(text[end:start])
+        yield text[start:stop]
         end = stop
+    yield from read(text[end:])
 
 
 def _prose(markdown: str, links: MutableMapping[str, Any]) -> Iterator[str]:
-    end = 0
-    for verbatim in _VERBATIM.finditer(markdown):
-        yield from _paragraphs(markdown[end : verbatim.start()], links)
-        yield verbatim[0]
-        end = verbatim.end()
-    yield from _paragraphs(markdown[end:], links)
+    verbatim = (found.span() for found in _VERBATIM.finditer(markdown))
+    return _around(markdown, verbatim, lambda text: _paragraphs(text, links))
 
 
 def _paragraphs(markdown: str, links: MutableMapping[str, Any]) -> Iterator[str]:
     markdown = _UNDERLINED.sub(lambda found: f"{'#' if found[2] == '=' else '##'} {found[1].strip()}", markdown)
-    for piece in _BLANK_LINES.split(_RULE.sub("", markdown)):
-        yield _shown(piece, links) if _SPECIAL.search(piece) else piece
+    markdown = _RULE.sub("", markdown)
+    gaps = (gap.span() for gap in BLANK_LINE.finditer(markdown))
+    return _around(markdown, gaps, lambda text: [_shown(text, links) if _SPECIAL.search(text) else text])
 
 
 def _shown(paragraph: str, links: MutableMapping[str, Any]) -> str:

@@ -76,8 +76,10 @@ def _lines(page: str) -> list[str]:
 
 def _without_running_heads(pages: Sequence[list[str]]) -> list[list[str]]:
     """The pages without them; what the first one has may be the title."""
-    shapes = Counter(shape for page in pages for shape in {_shape(page[place]) for place in _edges(page)})
-    numbered = _numbered_from(pages)
+    edges = list(map(_edges, pages))
+    outer = [[page[place] for place in places] for page, places in zip(pages, edges, strict=True)]
+    shapes = Counter(shape for lines in outer for shape in set(map(_shape, lines)))
+    numbered = _numbered_from(outer)
 
     def runs(line: str, number: int) -> bool:
         if _PAGE_NUMBER.fullmatch(line) or any((side, found - number) in numbered for side, found in _numbers(line)):
@@ -85,8 +87,8 @@ def _without_running_heads(pages: Sequence[list[str]]) -> list[list[str]]:
         return number > 0 and shapes[_shape(line)] >= _LEAST_PAGES
 
     return [
-        [line for place, line in enumerate(page) if place not in _edges(page) or not runs(line, number)]
-        for number, page in enumerate(pages)
+        [line for place, line in enumerate(page) if place not in places or not runs(line, number)]
+        for number, (page, places) in enumerate(zip(pages, edges, strict=True))
     ]
 
 
@@ -109,12 +111,16 @@ def _numbers(line: str) -> list[tuple[str, int]]:
     return [(side, int(found[1])) for side, found in ends.items() if found]
 
 
-def _numbered_from(pages: Sequence[list[str]]) -> set[tuple[str, int]]:
-    """Which number the first page has, or would have, by the pages that have theirs before what runs, and after it."""
+def _numbered_from(outer: Sequence[list[str]]) -> set[tuple[str, int]]:
+    """Which number the first page has, or would have, by the pages that have theirs before what runs, and after it.
+
+    Args:
+        outer: the first and last lines of every page.
+    """
     firsts = Counter(
         first
-        for number, page in enumerate(pages)
-        for first in {(side, found - number) for place in _edges(page) for side, found in _numbers(page[place])}
+        for number, lines in enumerate(outer)
+        for first in {(side, found - number) for line in lines for side, found in _numbers(line)}
     )
     return {first for first, count in firsts.items() if count >= _LEAST_PAGES}
 

@@ -115,7 +115,7 @@ class _Run:
             elif key not in store.done:
                 self.held[key] += 1
             self.asked.add(hash(normalised(task.question)))
-        self.quoter = Quoter(document, store.segments if recipe.quotes_per_segment else ())
+        self.quoter = Quoter(document, store.segments) if recipe.quotes_per_segment else None
         self.begun: set[str] = set()
         self.planned = 0
 
@@ -244,7 +244,7 @@ class _Run:
 
     def quote(self, request: Request) -> None:
         """What the document itself says about the request's segment, apart from what the store holds of it."""
-        if request.kind != "segment":
+        if request.kind != "segment" or self.quoter is None:
             return
         (segment,) = request.segments
         key, held = request.key, self.quoted[request.key]

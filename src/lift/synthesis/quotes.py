@@ -50,6 +50,7 @@ class _Sentence:
 
     Attributes:
         start: where it begins in the document.
+        heading: it is one.
         row: what the row says, if it is one.
         about: what it is about, if it has no name.
         quotable: it says something.
@@ -57,6 +58,7 @@ class _Sentence:
 
     start: int
     text: str
+    heading: bool
     row: Row | None = None
     about: str = ""
     quotable: bool = True
@@ -79,7 +81,7 @@ class Quoter:
         found = [sentence for sentences in self._by_segment.values() for sentence in sentences]
         for sentence, row in zip(found, find_rows([sentence.text for sentence in found]), strict=True):
             sentence.row = row
-            sentence.quotable = row is not None or _says_something(sentence.text)
+            sentence.quotable = row is not None or _says_something(sentence)
         told = (sentence.text for sentence in found if sentence.quotable and not sentence.row)
         self.capitals = Capitals.of(told, find_speakers(sentence.text for sentence in found))
         # In how many sentences a phrase stands, and where the first of them begins.
@@ -97,7 +99,7 @@ class Quoter:
             if sentence.row:
                 sentence.about = topics.section
                 self._note(sentence.row.head, sentence.start)
-            elif is_heading(sentence.text):
+            elif sentence.heading:
                 topics.enter(sentence.text)
             else:
                 phrases = find_phrases(sentence.text, self.capitals)
@@ -169,13 +171,14 @@ def _sentences_of(segment: Segment, code: Sequence[Span]) -> Iterator[_Sentence]
         text = without_mark(sentence)
         place = segment.start + start + len(sentence) - len(text)
         if not is_within(place, code):
-            yield _Sentence(place, text)
+            yield _Sentence(place, text, is_heading(text))
 
 
-def _says_something(sentence: str) -> bool:
+def _says_something(sentence: _Sentence) -> bool:
     """Whether it does so by itself: it is no heading, not short, no row, announces no list, leads to no other place."""
-    no_sentence = is_heading(sentence) or is_table_row(sentence) or len(words_of(sentence)) < _LEAST_WORDS
-    return not (no_sentence or sentence.endswith(":") or _LEADS.search(sentence))
+    text = sentence.text
+    no_sentence = sentence.heading or is_table_row(text) or len(words_of(text)) < _LEAST_WORDS
+    return not (no_sentence or text.endswith(":") or _LEADS.search(text))
 
 
 def _told(sentence: _Sentence) -> str:
