@@ -165,6 +165,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(tmp_path: Path) -> None:
     with pytest.raises(TaskFileError, match=r"No space left on device. What was written before is kept"):
         store.add(TASK)
     store.close()
+    store.close()
     whole.close()
     with open_store(tmp_path / "t.jsonl") as again:
         assert list(again.read_tasks()) == [TASK]

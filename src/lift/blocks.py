@@ -8,16 +8,16 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Final
 
+from lift.rows import is_table_row
+
 __all__ = [
     "BLANK_LINE",
     "Span",
     "find_blocks",
     "find_code",
     "find_paragraphs",
-    "is_delimiter",
     "is_heading",
     "is_markdown_heading",
-    "is_table_row",
     "is_whole",
     "is_within",
     "trimmed",
@@ -34,8 +34,6 @@ _BLOCK_START: Final = re.compile(rf"\n(?=[ \t]*(?:#{{1,6}} |\||{_LIST_MARK}))")
 _ROW_END: Final = re.compile(r"(?<=\|)[ \t]*\n")
 # Three ticks or tildes, or more, before code, with its language, and after it.
 _FENCE: Final = re.compile(r"^[ \t]*(`{3,}|~{3,})([^`\n]*)$", re.MULTILINE)
-_ROW: Final = re.compile(r"\s*\|.*\|\s*")
-_DELIMITER: Final = re.compile(r"\s*\|[\s:|-]*-[\s:|-]*\|\s*")
 _MARKED: Final = re.compile(rf"\A{_LIST_MARK} *")
 _MARKDOWN_HEADING: Final = re.compile(r"\s*#{1,6} ")
 _SENTENCE_END: Final = (".", "!", "?", ":", ";", ",", "。", "！", "？", "।", "…", '"', "”", "»", ")", "`", "|")
@@ -101,21 +99,11 @@ def is_whole(block: str) -> bool:
     return bool(_FENCE.match(block)) or is_table_row(block)
 
 
-def is_table_row(block: str) -> bool:
-    """Whether a block is a row of a Markdown table, between two vertical lines."""
-    return bool(_ROW.fullmatch(block))
-
-
 def is_heading(block: str) -> bool:
     """Whether a block is one in Markdown, or a short line that ends like none of a paragraph's, nor like a table's."""
     return is_markdown_heading(block) or (
         len(block) <= _HEADING_CHARS and "\n" not in block and not block.endswith(_SENTENCE_END)
     )
-
-
-def is_delimiter(block: str) -> bool:
-    """Whether a block is the row of hyphens that follows a table's first one, with the names of its columns."""
-    return bool(_DELIMITER.fullmatch(block))
 
 
 def is_markdown_heading(block: str) -> bool:

@@ -14,9 +14,9 @@ from typing import Final
 
 from lift.blocks import find_blocks
 from lift.errors import DocumentError, DocumentNotFoundError, LiftWarning
-from lift.formats.delimited import markdown_table
+from lift.formats.delimited import markdown_of_rows
 from lift.formats.folders import as_code, files_in
-from lift.formats.markdown import without_marks
+from lift.formats.markdown import front_matter, without_marks
 from lift.formats.plain import decode_text
 from lift.formats.rich import read_rich, rich_suffix
 
@@ -145,7 +145,7 @@ def _read_file(path: Path, title: str | None) -> Document:
     if suffix in _MARKDOWN:
         text = without_marks(text)
     elif suffix in _DELIMITED and text.strip():
-        text = markdown_table(text)
+        text = markdown_of_rows(text)
     if not text.strip():
         hint = "; if it is a scan, run it through OCR first (for example ocrmypdf)" if rich == ".pdf" else ""
         raise DocumentError(f"{path} holds no text{hint}")
@@ -162,8 +162,7 @@ def normalise(text: str) -> str:
 
 def _heading(text: str) -> str | None:
     """The title in a front matter, the first Markdown heading, or a short line before the first paragraph."""
-    front = re.match(r"---\n(.*?)\n---\n", text, re.DOTALL)
-    if front and (title := re.search(r"^title:\s*[\"']?(.+?)[\"']?\s*$", front[1], re.MULTILINE)):
+    if title := re.search(r"^title:\s*[\"']?(.+?)[\"']?\s*$", front_matter(text), re.MULTILINE):
         return title[1]
     blocks = (text[slice(*span)] for span in find_blocks(text))
     if found := next(filter(None, map(_MARKDOWN_TITLE.fullmatch, blocks)), None):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lift.document import Document, read_document
-from lift.errors import LiftWarning, StoreMismatchError
+from lift.errors import GenerationError, LiftWarning, StoreMismatchError
 from lift.presets import load_recipe
 from lift.progress import REPORT_SECONDS, Phase, Progress
 from lift.recipe import Recipe
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lift.training.interop import TaskDataset
 
 __all__ = [
+    "check_any_tasks",
     "estimate",
     "generation_counts",
     "load_if_named",
@@ -58,6 +59,9 @@ def write_tasks(
 
     Returns:
         The counts, with `complete`: whether no segment failed.
+
+    Raises:
+        LiftError: as `absorb` does; tasks that were written stay in `out`.
     """
     report = on_progress or (lambda progress: None)
     document, backend = open_inputs(document, title, generator, generator_model, model)
@@ -71,6 +75,7 @@ def write_tasks(
             except EOFError:
                 all_in = True
             report(snapshot(producer, "generating", store.n_tasks))
+        check_any_tasks(store.n_tasks)
         return (
             generation_counts(producer, store) | {"tasks": store.n_tasks, "complete": store.complete} | backend.notes()
         )
@@ -192,6 +197,14 @@ def open_store(path: Path, document: Document, backend: Backend, recipe: Recipe,
         message = f"the last line of {path} was torn, as a crash leaves it; it is dropped and will be asked for again"
         warnings.warn(message, LiftWarning, stacklevel=3)
     return store
+
+
+def check_any_tasks(tasks: int) -> None:
+    """Raises GenerationError where all is asked and nothing came of it."""
+    if not tasks:
+        raise GenerationError(
+            "the generator gave no tasks, so there is nothing to learn: is there a sentence in the document?"
+        )
 
 
 def generation_counts(producer: TaskProducer, store: TaskStore) -> dict[str, Any]:

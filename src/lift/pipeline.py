@@ -18,8 +18,16 @@ from lift.atomic import write_atomically
 from lift.attaching import attach_adapter
 from lift.chat import LiftedModel
 from lift.document import Document
-from lift.errors import GenerationError, ModelError
-from lift.generation import generation_counts, load_if_named, name_of, open_inputs, open_store, snapshot
+from lift.errors import ModelError
+from lift.generation import (
+    check_any_tasks,
+    generation_counts,
+    load_if_named,
+    name_of,
+    open_inputs,
+    open_store,
+    snapshot,
+)
 from lift.model import Adapted, BaseModel
 from lift.presets import default_recipe, load_recipe
 from lift.processes import Processes
@@ -119,10 +127,7 @@ def absorb(
             with closing(run.until_done()) as phases:
                 for phase in phases:
                     report(_trained(producer, run, phase))
-            if not run.tasks:
-                raise GenerationError(
-                    "the generator gave no tasks, so there is nothing to learn: is there a sentence in the document?"
-                )
+            check_any_tasks(run.tasks)
             report(_trained(producer, run, "done"))
             manifest = Manifest(
                 document={

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Final
 
-from lift.blocks import Span, find_blocks, find_paragraphs, is_delimiter, is_heading, is_whole, trimmed
+from lift.blocks import Span, find_blocks, find_paragraphs, is_heading, is_whole, trimmed
 from lift.document import Document, Segment
 from lift.errors import MissingExtraError, RecipeError
 from lift.recipe import Recipe
+from lift.rows import is_delimiter
 from lift.sentences import sentence_spans
 
 __all__ = ["split_document"]

@@ -243,7 +243,9 @@ class TaskStore:
             ) from error
 
     def close(self) -> None:
-        """Close the file and let the next writer in."""
+        """Close the file and let the next writer in; once more does nothing."""
+        if self._file.closed:
+            return
         with contextlib.suppress(OSError):  # a full disk: said by the write that failed
             os.fsync(self._file.fileno())
         with contextlib.suppress(OSError):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lift.formats.delimited import markdown_table
+from lift.formats.delimited import markdown_of_rows
 
 TABLE = "| Berth | Depth |\n| --- | --- |\n| North, quay | 9.5 m |\n| South / East | 7 m |"
 
@@ -17,8 +17,23 @@ TABLE = "| Berth | Depth |\n| --- | --- |\n| North, quay | 9.5 m |\n| South / Ea
     ids=["commas", "semicolons", "tabs"],
 )
 def test_a_table(text: str) -> None:
-    assert markdown_table(text) == TABLE
+    assert markdown_of_rows(text) == TABLE
 
 
 def test_a_single_column() -> None:
-    assert markdown_table("Berth\nNorth\n") == "| Berth |\n| --- |\n| North |"
+    assert markdown_of_rows("Berth\nNorth\n") == "| Berth |\n| --- |\n| North |"
+
+
+def test_long_rows_are_sections() -> None:
+    said = "The quay is dry at low water. " * 30
+    text = f'Berth,Depth,Remark\nNorth,9.5 m,"{said}"\nSouth,,\n{"Between the two " * 8},7 m,none,left\n'
+    assert markdown_of_rows(text).split("\n\n") == [
+        "# North",
+        f"Depth: 9.5 m; Remark: {said.strip()}",
+        "# South",
+        f"Berth: {('Between the two ' * 8).strip()}; Depth: 7 m; Remark: none; left",
+    ]
+
+
+def test_rows_of_nothing() -> None:
+    assert markdown_of_rows(",,\n , ,\n") == ""

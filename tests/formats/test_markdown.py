@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from lift.formats.markdown import without_marks
 
 CODE = "```python\nx = y[0](z) * **w\n\n# **no** heading\n```"
+LONG = "The dam keeps the water back. " * 30 + "It is."
 INDENTED = "    run *this* [now](x)\n    again"
 
 
@@ -24,7 +25,18 @@ INDENTED = "    run *this* [now](x)\n    again"
         ("[ ] open, 5 * 3 * 2, snake_case_name, [in brackets]", "[ ] open, 5 * 3 * 2, snake_case_name, [in brackets]"),
         ("The *mill*\n======\n\nOld\n---\nIt is.\n\n* * *\n- one\n---", "# The mill\n\n## Old\nIt is.\n\n\n- one"),
         ("---\ntitle: *x*\n---\n*It* is.", "---\ntitle: *x*\n---\nIt is."),
+        ("---\n# About\n\ntitle: *x*\n---\n*It* is.", "---\n# About\n\ntitle: *x*\n---\nIt is."),
+        ("---\n*It* is.\n\n---\n*So*.", "\nIt is.\n\n\nSo."),
         ("| a |\n| --- |\n| b |", "| a |\n| --- |\n| b |"),
+        ("| a |\n| --- |\n| `b<br/>c` \\| *d*<br>e |", "| a |\n| --- |\n| b c / d e |"),
+        # What a long row says are sentences.
+        (
+            f"It is:\n| Part | Use |\n|---|---|\n| dam | {LONG} |\n| wheel | |\nSo.",
+            f"It is:\nPart: dam; Use: {LONG}\n\nPart: wheel\n\nSo.",
+        ),
+        (f"|  |  |\n| --- | --- |\n| Home | *{LONG}* |", f"Home\n\n{LONG}"),
+        (f"| a | b |\n| c | {LONG} |", f"a\n\nb\n\nc\n\n{LONG}"),
+        (f"| a{' ' * 900}|\n|{'-' * 900}|\n", f"| a{' ' * 900}|\n|{'-' * 900}|"),
         ("[Anna]: What about it?\n[Ben]: Yes.", "[Anna]: What about it?\n[Ben]: Yes."),
         # Code and formulas are left alone.
         (f"a *b*\n\n{CODE}\n*c*", f"a b\n\n{CODE}\nc"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lift.document import Document
-from lift.errors import DocumentError, LiftWarning, RecipeError
+from lift.errors import DocumentError, GenerationError, LiftWarning, RecipeError
 from lift.generation import write_tasks
 from lift.jsonl import read_jsonl
 from lift.recipe import Recipe
@@ -90,6 +90,12 @@ def test_rows_of_a_table_are_asked_for_by_their_first_cell() -> None:
         ("What is said about The mill: Parts of the mill and wheel?", "Part: wheel; Made of: oak wood"),
         ("What is said about dam of Berg?", "Part: dam of Berg; Made of: stone"),
     ]
+
+
+def test_rows_of_a_table_are_about_its_section() -> None:
+    table = "| Room | Floor |\n| --- | --- |\n| stable | ground |\n| Great Hall | first |"
+    questions = [question for pairs in asked(f"{MILL}\n\n## Parador de Jaén\n\n{table}") for question, _ in pairs]
+    assert questions[-2:] == ["What is said about Parador de Jaén and stable?", "What is said about Great Hall?"]
 
 
 def test_every_list_item_begins_something_new() -> None:
@@ -197,6 +203,11 @@ def test_a_program_has_no_sentences(tmp_path: Path) -> None:
         write_tasks(Document(MILL, "The mill", "mill.py"), tmp_path / "tasks.jsonl", generator="quotes")
 
 
+def test_a_document_without_sentences(tmp_path: Path) -> None:
+    with pytest.raises(GenerationError, match="gave no tasks"):
+        write_tasks(Document("A short list", "T"), tmp_path / "tasks.jsonl", generator="quotes")
+
+
 def test_quotes_beside_a_generator(short: Document, tmp_path: Path) -> None:
     """They come before a segment's answer; a second run, an edited document and a playback do not double them."""
     recipe = Recipe(tasks_per_segment=5, quotes_per_segment=2)
@@ -246,4 +257,4 @@ def test_what_it_cannot_ask(knobs: dict[str, object]) -> None:
     recipe, document = Recipe(**knobs), Document.from_text(MILL, "T")
     backend = open_backend("quotes")
     with pytest.raises(RecipeError, match="single segments alone"):
-        list(backend.requests(document, backend.segments(document, recipe), recipe))
+        backend.segments(document, recipe)

@@ -12,7 +12,14 @@ import pytest
 
 from lift.bundled import EMBEDDED_WRITER
 from lift.document import Document, Segment
-from lift.errors import AdapterError, BaseModelMismatchError, GeneratorUnavailableError, LiftWarning, RecipeError
+from lift.errors import (
+    AdapterError,
+    BaseModelMismatchError,
+    DocumentError,
+    GeneratorUnavailableError,
+    LiftWarning,
+    RecipeError,
+)
 from lift.model import load_base_model
 from lift.recipe import Recipe
 from lift.splitting import split_document
@@ -170,8 +177,8 @@ def test_names_from_pages_before_are_shown() -> None:
 
 def requests(text: str, **knobs: Any) -> list[Any]:
     document = Document.from_text(text, "T")
-    backend = open_backend("writer")
-    return list(backend.requests(document, backend.segments(document, Recipe()), Recipe(**knobs)))
+    backend, recipe = open_backend("writer"), Recipe(**knobs)
+    return list(backend.requests(document, backend.segments(document, recipe), recipe))
 
 
 def test_other_languages_are_said_to_be_no_good() -> None:
@@ -186,6 +193,11 @@ def test_other_languages_are_said_to_be_no_good() -> None:
 def test_what_it_cannot_write(knobs: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match="single segments alone"):
         requests("A text.", **knobs)
+
+
+def test_a_program_is_refused_before_anything_is_loaded() -> None:
+    with pytest.raises(DocumentError, match=r"writer asks about sentences, and mill\.py has none"):
+        open_backend("writer").segments(Document("x = 1", "The mill", "mill.py"), Recipe())
 
 
 def test_another_base_model(tiny_model: Path) -> None:

@@ -10,13 +10,14 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from lift.blocks import BLANK_LINE, Span, find_code
+from lift.rows import cells_of, is_delimiter, is_long, told_row
 
-__all__ = ["without_marks"]
+__all__ = ["front_matter", "without_marks"]
 
 _COMMENT: Final = re.compile(r"<!--(?:(?!<!--).)*?-->", re.DOTALL)
 # "[name]: https://...", not "[Anna]: Yes."
 _DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*\S*[/#@]\S*(?:[ \t]+[\"'(].*)?[ \t]*$\n?", re.MULTILINE)
-_FRONT_MATTER: Final = re.compile(r"---\n[\w-]+:.*?\n---\n", re.DOTALL)
+_FRONT_MATTER: Final = re.compile(r"---\n(?:(?:#[^\n]*|[ \t]*)\n)*[\w-]+:.*?\n---\n", re.DOTALL)
 # A line with a line of signs below it is a heading as well; by itself such a line only divides.
 _UNDERLINED: Final = re.compile(r"^(?![ \t]*(?:[-#>|*+]|\d+[.)]) *)(.*\S.*)\n(=|-)\2+[ \t]*$", re.MULTILINE)
 _RULE: Final = re.compile(r"^[ \t]*([-*_])(?:[ \t]*\1){2,}[ \t]*$", re.MULTILINE)
@@ -24,6 +25,10 @@ _RULE: Final = re.compile(r"^[ \t]*([-*_])(?:[ \t]*\1){2,}[ \t]*$", re.MULTILINE
 _VERBATIM: Final = re.compile(
     r"\$\$.+?\$\$|\$[^$`\n]*\\[^$`\n]*\$|(?:(?<=\n\n)|\A)(?:(?: {4}|\t)[^\n]*\n?)+", re.DOTALL
 )
+_TABLE: Final = re.compile(r"^(?:[ \t]*\|.*\|[ \t]*(?:\n|\Z)){2,}", re.MULTILINE)
+_BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
+# Characters: a longer cell names no column.
+_MOST_OF_A_NAME: Final = 80
 _SPECIAL: Final = re.compile(r"[*_`\[\]<&\\~]")
 _BREAKS: Final = frozenset(("softbreak", "hardbreak"))
 _TEXTS: Final = frozenset(("text", "code_inline"))
@@ -37,13 +42,19 @@ def without_marks(markdown: str) -> str:
     Headings (those that are underlined get number signs), lists, tables, quotations and code blocks stay.
     """
     links: dict[str, Any] = {}
-    if front := _FRONT_MATTER.match(markdown):
-        return front[0] + without_marks(markdown[front.end() :])
+    if front := front_matter(markdown):
+        return front + without_marks(markdown.removeprefix(front))
     markdown = _COMMENT.sub("", markdown)
     if definitions := _DEFINITION.findall(markdown):
         _PARSER.parse("\n".join(definitions), links)
         markdown = _DEFINITION.sub("", markdown)
     return "".join(_around(markdown, find_code(markdown), lambda text: _prose(text, links)))
+
+
+def front_matter(markdown: str) -> str:
+    """What stands about the text before it, between two rows of hyphens: keys and values; empty if there is none."""
+    found = _FRONT_MATTER.match(markdown)
+    return found[0] if found else ""
 
 
 def _around(text: str, kept: Iterable[Span], read: Callable[[str], Iterable[str]]) -> Iterator[str]:
@@ -63,12 +74,32 @@ def _prose(markdown: str, links: MutableMapping[str, Any]) -> Iterator[str]:
 
 def _paragraphs(markdown: str, links: MutableMapping[str, Any]) -> Iterator[str]:
     markdown = _UNDERLINED.sub(lambda found: f"{'#' if found[2] == '=' else '##'} {found[1].strip()}", markdown)
-    markdown = _RULE.sub("", markdown)
+    markdown = _TABLE.sub(_on_lines, _RULE.sub("", markdown))
     gaps = (gap.span() for gap in BLANK_LINE.finditer(markdown))
-    return _around(markdown, gaps, lambda text: [_shown(text, links) if _SPECIAL.search(text) else text])
+    return _around(markdown, gaps, lambda text: [_TABLE.sub(_rows, _shown(text, links))])
+
+
+def _on_lines(table: re.Match[str]) -> str:
+    """Rows without the line ends and vertical lines that a cell may have."""
+    return _BREAK.sub(" ", table[0]).replace("\\|", "/")
+
+
+def _rows(table: re.Match[str]) -> str:
+    """A table as it is, or, where a row is long, what its rows say, or its cells where its columns have no names."""
+    lines = table[0].splitlines()
+    rows = [cells_of(line) for line in lines if not is_delimiter(line)]
+    if not any(map(is_long, rows)):
+        return table[0]
+    names, *others = rows
+    ends = "\n\n" if table[0].endswith("\n") else ""
+    if is_delimiter(lines[1]) and any(names) and all(len(name) <= _MOST_OF_A_NAME for name in names):
+        return "\n\n".join(told_row(names, row) for row in others) + ends
+    return "\n\n".join(cell for row in rows for cell in row if cell) + ends
 
 
 def _shown(paragraph: str, links: MutableMapping[str, Any]) -> str:
+    if not _SPECIAL.search(paragraph):
+        return paragraph
     (inline,) = _PARSER.parseInline(paragraph, links)
     return "".join(map(_text_of, inline.children or ()))
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
-from lift.blocks import Span, find_code, is_table_row, is_within, without_mark
+from lift.blocks import Span, find_code, is_within, without_mark
 from lift.document import Document, Segment
+from lift.rows import is_table_row
 from lift.sentences import find_sentences
 from lift.synthesis.checks import normalised
 from lift.synthesis.foci import words_of
@@ -28,7 +29,7 @@ __all__ = ["QUOTES_VERSION", "Quoter"]
 
 _QUESTION: Final = "What is said about {focus}?"
 # To be raised with every change of the rules.
-QUOTES_VERSION: Final = "quotes-7"
+QUOTES_VERSION: Final = "quotes-8"
 
 # A phrase in more sentences than this could be answered with any of them.
 _MOST_SENTENCES: Final = 2
@@ -99,6 +100,8 @@ class Quoter:
             if sentence.row:
                 sentence.about = topics.section
                 self._note(sentence.row.head, sentence.start)
+            elif is_table_row(sentence.text):
+                continue  # the columns' names
             elif sentence.heading:
                 topics.enter(sentence.text)
             else:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
-from lift.blocks import is_delimiter, is_table_row
+from lift.rows import cells_of, is_delimiter, is_table_row, told_row
 
 __all__ = ["Row", "find_rows"]
 
@@ -29,19 +28,10 @@ def find_rows(blocks: Sequence[str]) -> list[Row | None]:
     rows: list[Row | None] = []
     names: list[str] = []
     for block, after in zip(blocks, [*blocks[1:], ""], strict=False):
-        cells = _cells(block) if is_table_row(block) else []
+        cells = cells_of(block) if is_table_row(block) else []
         named = cells and is_delimiter(after)
         if named or not cells:
             names = cells
         is_row = cells and not named and not is_delimiter(block) and cells[0] and any(cells[1:])
-        rows.append(Row(cells[0], _told(names, cells)) if is_row else None)
+        rows.append(Row(cells[0], told_row(names, cells)) if is_row else None)
     return rows
-
-
-def _cells(row: str) -> list[str]:
-    return [" ".join(cell.split()) for cell in row.strip()[1:-1].split("|")]
-
-
-def _told(names: Sequence[str], cells: Sequence[str]) -> str:
-    pairs = zip_longest(names[: len(cells)], cells, fillvalue="")
-    return "; ".join(f"{name}: {cell}" if name else cell for name, cell in pairs if cell)

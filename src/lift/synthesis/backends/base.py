@@ -108,7 +108,11 @@ class Backend(ABC):
         """Called once, after the last request, also where `start` failed."""
 
     def segments(self, document: Document, recipe: Recipe) -> list[Segment]:
-        """The segments to ask about."""
+        """The segments to ask about.
+
+        Raises:
+            LiftError: it cannot ask about such a document, or not as the recipe says.
+        """
         return split_document(document, recipe)
 
     def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:

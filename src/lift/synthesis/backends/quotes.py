@@ -11,7 +11,7 @@ from itertools import islice
 from lift.document import Document, Segment
 from lift.recipe import Recipe
 from lift.synthesis.backends.base import Backend
-from lift.synthesis.backends.by_phrase import requests_by_phrase
+from lift.synthesis.backends.by_phrase import check_can_ask, requests_by_phrase
 from lift.synthesis.prompts import Request
 from lift.synthesis.quotes import QUOTES_VERSION, Quoter
 from lift.synthesis.usage import Usage
@@ -29,6 +29,10 @@ class QuotesBackend(Backend):
 
     def __init__(self) -> None:
         self._quoter: Quoter | None = None
+
+    def segments(self, document: Document, recipe: Recipe) -> list[Segment]:
+        check_can_ask(self.name, document, recipe)
+        return super().segments(document, recipe)
 
     def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
         self._quoter = Quoter(document, segments)

@@ -16,7 +16,7 @@ from lift.document import Document, Segment
 from lift.errors import AdapterError
 from lift.prefix import shared_prefix
 from lift.recipe import Recipe
-from lift.synthesis.backends.by_phrase import requests_by_phrase
+from lift.synthesis.backends.by_phrase import check_can_ask, requests_by_phrase
 from lift.synthesis.backends.drafts import Draft
 from lift.synthesis.backends.in_process import InProcessBackend, Job
 from lift.synthesis.checks import normalised
@@ -102,6 +102,10 @@ class WriterBackend(InProcessBackend):
         self._asker = Asker(base, load_adapter(base, self._folder), base.chat_format("{question}", title=""))
         self._guard = NameGuard(base.tokenizer)
         super().use_model(base)
+
+    def segments(self, document: Document, recipe: Recipe) -> list[Segment]:
+        check_can_ask(self.name, document, recipe)
+        return super().segments(document, recipe)
 
     def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
         self._quoter = Quoter(document, segments)
