@@ -88,7 +88,7 @@ def train_writer(
                 trainer.step(step, lr_scale=straight_fall(number, len(steps), chosen.decay_share))
                 losses += trainer.take_losses()
                 if on_progress:
-                    on_progress(_progress(trainer, losses, len(encoded), steps, time.monotonic() - started))
+                    on_progress(_progress(trainer, losses, encoded, steps, time.monotonic() - started))
         tenth = max(1, len(losses) // 10)
         manifest = Manifest(
             document={
@@ -154,13 +154,18 @@ def _steps(segments: Sequence[list[EncodedTask]], recipe: Recipe) -> Iterator[li
 
 
 def _progress(
-    trainer: Trainer, losses: Sequence[float], segments: int, steps: Sequence[list[EncodedTask]], seconds: float
+    trainer: Trainer,
+    losses: Sequence[float],
+    lessons: Sequence[Sequence[EncodedTask]],
+    steps: Sequence[Sequence[EncodedTask]],
+    seconds: float,
 ) -> Progress:
     done = trainer.steps
     return Progress(
         "training",
-        segments=segments,
-        segments_total=segments,
+        segments=len(lessons),
+        segments_total=len(lessons),
+        tasks=sum(map(len, lessons)),
         visits=sum(map(len, steps[:done])),
         visits_total=sum(map(len, steps)),
         steps=done,

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -79,6 +80,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path, document
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
+    assert re.match(r"Loading the model: 0/5 segments, 0 tasks\nDone: 5/5 segments, 10 tasks; step \d", done.stderr)
     assert "10 tasks from 5 segments" in done.stderr
     assert f"Ask it: lift ask {folder}" in done.stderr
     return folder

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lift.cli import options
-from lift.cli.console import default_writer, fail, leads, note, progress_display, resumable, show_estimate
+from lift.cli.console import default_writer, fail, leads, note, resumable, show_estimate
+from lift.cli.displays import progress_display
 from lift.errors import LiftError
 
 if TYPE_CHECKING:

@@ -1,28 +1,20 @@
-"""Progress and notes on stderr; results are printed on stdout by the commands."""
+"""Notes on stderr; results are printed on stdout by the commands."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from lift.launched import rank_and_count
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from lift.progress import Progress
     from lift.synthesis.estimate import Estimate
 
-__all__ = ["console", "default_writer", "fail", "leads", "note", "progress_display", "resumable", "show_estimate"]
-
-_PHASES: Final = {
-    "loading": "Loading the model",
-    "generating": "Waiting for tasks",
-    "training": "Training",
-    "done": "Done",
-}
+__all__ = ["console", "default_writer", "fail", "leads", "note", "resumable", "show_estimate"]
 
 
 def console() -> Console:
@@ -91,57 +83,3 @@ def show_estimate(estimate: Estimate, *, as_json: bool) -> None:
         f"{estimate.answered} more answered already.\n{cost if usage.prompt else 'No tokens: no model is asked.'}\n"
         + (f"The document goes to {estimate.host}." if estimate.host else "The document stays on this machine.")
     )
-
-
-@contextmanager
-def progress_display(*, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
-    """A display of a run's progress; the function that it yields takes the snapshots."""
-    if quiet:
-        yield lambda progress: None
-        return
-    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Display
-
-    with Display(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[detail]}"),
-        TimeElapsedColumn(),
-        console=console(),
-    ) as display:
-        generating = display.add_task("Tasks", total=None, detail="")
-        training: Any = None
-
-        def show(progress: Progress) -> None:
-            nonlocal training
-            failed = f", {progress.failed} failed" if progress.failed else ""
-            cost = f", {progress.generator_tokens:,} generator tokens" if progress.generator_tokens else ""
-            display.update(
-                generating,
-                completed=progress.segments,
-                total=progress.segments_total or None,
-                detail=f"{progress.segments}/{progress.segments_total} segments, {progress.tasks} tasks{failed}{cost}",
-            )
-            if training is None:
-                training = display.add_task(_PHASES[progress.phase], total=None, detail="")
-            display.update(
-                training,
-                description=_PHASES[progress.phase],
-                completed=progress.visits,
-                total=progress.visits_total or None,
-                detail=_training_detail(progress),
-            )
-
-        yield show
-
-
-def _training_detail(progress: Progress) -> str:
-    if progress.loss is None:
-        return ""
-    parts = [f"step {progress.steps}", f"loss {progress.loss:.3f}", f"{progress.tokens_per_second:,.0f} tokens/s"]
-    if progress.seconds_left is not None and progress.phase != "done":
-        minutes, seconds = divmod(round(progress.seconds_left), 60)
-        parts.append(f"{minutes}:{seconds:02d} left")
-    return ", ".join(parts)

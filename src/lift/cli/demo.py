@@ -10,7 +10,8 @@ import typer
 
 from lift.bundled import EXAMPLE_TITLE, example_folder
 from lift.cli.absorb import summary
-from lift.cli.console import note, progress_display
+from lift.cli.console import note
+from lift.cli.displays import progress_display
 from lift.jsonl import read_jsonl
 
 if TYPE_CHECKING:

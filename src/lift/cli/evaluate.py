@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from lift.cli import options
-from lift.cli.console import console, note
+from lift.cli.console import note
+from lift.cli.displays import grid_display
 from lift.errors import LiftError
-
-if TYPE_CHECKING:
-    from lift.evaluation.grid import GridProgress
 
 __all__ = ["evaluate"]
 
@@ -116,7 +112,7 @@ def evaluate(
         limit=limit,
         sample=sample,
     )
-    with Results(out) as results, _display(quiet=as_json) as show:
+    with Results(out) as results, grid_display(quiet=as_json) as show:
         errors = grid.run(results, show)
     cells = set(grid.cells)
     answers = [answer for answer in read_answers(out) if answer.cell in cells]
@@ -136,34 +132,3 @@ def _numbers(text: str | None, name: str) -> list[int] | None:
         return None if text is None else [int(number) for number in text.split(",")]
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no list of whole numbers", param_hint=f"--{name}") from None
-
-
-@contextmanager
-def _display(*, quiet: bool) -> Iterator[Callable[[GridProgress], None]]:
-    if quiet:
-        yield lambda progress: None
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Display
-
-    with Display(
-        SpinnerColumn(),
-        MofNCompleteColumn(),
-        BarColumn(bar_width=30),
-        TextColumn("{task.description}"),
-        TimeElapsedColumn(),
-        console=console(),
-    ) as display:
-        task = display.add_task("", total=None)
-
-        def show(progress: GridProgress) -> None:
-            parts = [progress.doing]
-            if progress.errors:
-                parts.append(f"{progress.errors} errors")
-            if progress.seconds_left is not None:
-                minutes, seconds = divmod(round(progress.seconds_left), 60)
-                parts.append(f"{minutes}:{seconds:02d} left")
-            description = ", ".join(part for part in parts if part)
-            display.update(task, completed=progress.done, total=progress.total, description=description)
-
-        yield show

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from lift.cli import options
-from lift.cli.console import default_writer, note, progress_display, resumable, show_estimate
+from lift.cli.console import default_writer, note, resumable, show_estimate
+from lift.cli.displays import progress_display
 
 __all__ = ["tasks"]
 

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from lift.cli import options
-from lift.cli.console import note, progress_display
+from lift.cli.console import note
+from lift.cli.displays import progress_display
 
 __all__ = ["writer"]
 

@@ -1,0 +1,152 @@
+"""How far a run is, on stderr: bars in a terminal, now and then a line in a log."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from lift.cli.console import console, note
+
+if TYPE_CHECKING:
+    from lift.evaluation.grid import GridProgress
+    from lift.progress import Progress
+
+__all__ = ["grid_display", "progress_display"]
+
+_PHASES: Final = {
+    "loading": "Loading the model",
+    "generating": "Waiting for tasks",
+    "training": "Training",
+    "done": "Done",
+}
+# Between two lines of a log.
+_LOG_SECONDS: Final = 30.0
+
+
+@contextmanager
+def progress_display(*, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
+    """A display of a run's progress; the function that it yields takes the snapshots."""
+    if quiet:
+        yield lambda progress: None
+        return
+    if not console().is_terminal:
+        log = _Log()
+        yield lambda progress: log(_line(progress), last=progress.phase == "done")
+        return
+    from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Display
+
+    with Display(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeElapsedColumn(),
+        console=console(),
+    ) as display:
+        generating = display.add_task("Tasks", total=None, detail="")
+        training: Any = None
+
+        def show(progress: Progress) -> None:
+            nonlocal training
+            display.update(
+                generating,
+                completed=progress.segments,
+                total=progress.segments_total or None,
+                detail=_generation_detail(progress),
+            )
+            if training is None:
+                training = display.add_task(_PHASES[progress.phase], total=None, detail="")
+            display.update(
+                training,
+                description=_PHASES[progress.phase],
+                completed=progress.visits,
+                total=progress.visits_total or None,
+                detail=_training_detail(progress),
+            )
+
+        yield show
+
+
+@contextmanager
+def grid_display(*, quiet: bool = False) -> Iterator[Callable[[GridProgress], None]]:
+    """The same for an evaluation."""
+    if quiet:
+        yield lambda progress: None
+        return
+    if not console().is_terminal:
+        log = _Log()
+        yield lambda progress: log(
+            ": ".join(filter(None, [f"{progress.done}/{progress.total}", _grid_detail(progress)])),
+            last=progress.done == progress.total,
+        )
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Display
+
+    with Display(
+        SpinnerColumn(),
+        MofNCompleteColumn(),
+        BarColumn(bar_width=30),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console(),
+    ) as display:
+        task = display.add_task("", total=None)
+        yield lambda progress: display.update(
+            task, completed=progress.done, total=progress.total, description=_grid_detail(progress)
+        )
+
+
+class _Log:
+    """Writes the first line, the last one, and what is true every half minute between them."""
+
+    def __init__(self) -> None:
+        self._written = -math.inf
+
+    def __call__(self, line: str, *, last: bool) -> None:
+        now = time.monotonic()
+        if last or now - self._written >= _LOG_SECONDS:
+            self._written = now
+            note(line)
+
+
+def _line(progress: Progress) -> str:
+    details = filter(None, [_generation_detail(progress), _training_detail(progress)])
+    return f"{_PHASES[progress.phase]}: {'; '.join(details)}"
+
+
+def _generation_detail(progress: Progress) -> str:
+    parts = [f"{progress.segments}/{progress.segments_total} segments, {progress.tasks} tasks"]
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    if progress.generator_tokens:
+        parts.append(f"{progress.generator_tokens:,} generator tokens")
+    return ", ".join(parts)
+
+
+def _training_detail(progress: Progress) -> str:
+    if progress.loss is None:
+        return ""
+    parts = [f"step {progress.steps}", f"loss {progress.loss:.3f}", f"{progress.tokens_per_second:,.0f} tokens/s"]
+    if progress.seconds_left is not None and progress.phase != "done":
+        parts.append(_time_left(progress.seconds_left))
+    return ", ".join(parts)
+
+
+def _grid_detail(progress: GridProgress) -> str:
+    parts = [progress.doing] if progress.doing else []
+    if progress.errors:
+        parts.append(f"{progress.errors} errors")
+    if progress.seconds_left:
+        parts.append(_time_left(progress.seconds_left))
+    return ", ".join(parts)
+
+
+def _time_left(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d} left"
