@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from lift.adapter import read_manifest
-from lift.document import Document
+from lift.document import Document, read_document
 from lift.errors import AdapterExistsError, TaskFileError
 from lift.model import load_base_model
 from lift.presets import load_recipe
 from lift.progress import Progress
+from lift.synthesis.backends.recorded import RecordedBackend
 from lift.synthesis.checks import is_grounded
 from lift.synthesis.foci import mentions
 from lift.synthesis.parser import Pair
@@ -60,3 +61,13 @@ def test_training_and_using_a_writer(short: Document, tiny_model: Path, tmp_path
 def test_nothing_to_learn_from(tmp_path: Path) -> None:
     with pytest.raises(TaskFileError, match="no recorded tasks"):
         train_writer([], out=tmp_path / "writer")
+
+
+def test_the_recordings_belong_to_their_documents() -> None:
+    recordings = sorted((Path(__file__).parents[1] / "training_data").glob("*.tasks.jsonl"))
+    lessons = 0
+    for tasks in recordings:
+        document = read_document(tasks.with_name(tasks.name.replace(".tasks.jsonl", ".txt")))
+        assert len(RecordedBackend.read(tasks).segments(document, RECIPE)) == len(tasks.read_text().splitlines())
+        lessons += sum(map(len, writer_lessons(document, tasks, RECIPE)))
+    assert (len(recordings), lessons) == (30, 2773)

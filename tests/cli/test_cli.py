@@ -218,11 +218,26 @@ def test_tasks_can_be_made_first_and_absorbed_later(
     assert json.loads(done.stdout)["counts"]["tasks"] == 10
 
 
+def test_a_writer_from_a_folder(tiny_model: Path, document: Path, tmp_path: Path, here: Here) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    shutil.copy(RECORDED, folder / "picardo.tasks.jsonl")
+    knobs = ["--model", tiny_model, "--set", "rank=4", "--set", "epochs=1"]
+    none = here("writer", folder, "--out", tmp_path / "writer", *knobs)
+    assert none.returncode == 2
+    assert "has 0 documents beside it" in " ".join(none.stderr.split())
+    shutil.copy(document, folder / "picardo.txt")
+    done = here("writer", folder, "--out", tmp_path / "writer", *knobs)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"A writer taught in \d+ lessons from 1 documents", done.stderr)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["absorb", "DOC", "--out", "OUT", "--model", "m"], 1, "name who writes the tasks"),
-        (["writer", "DOC", "--out", "OUT"], 2, "is not DOCUMENT=TASKS.jsonl"),
+        (["writer", "DOC", "--out", "OUT"], 2, "is neither DOCUMENT=TASKS.jsonl nor a folder"),
+        (["writer", "FOLDER", "--out", "OUT"], 2, "holds no NAME.tasks.jsonl"),
         (["writer", "none.txt=none.jsonl", "--out", "OUT"], 1, "error: no document at none.txt"),
         (["eval", "picardo", "--methods", "lora", "--out", "OUT"], 1, "error: no method 'lora'"),
         (["eval", "picardo", "--seeds", "x", "--out", "OUT"], 2, "is no list of whole numbers"),
@@ -250,7 +265,7 @@ def test_tasks_can_be_made_first_and_absorbed_later(
 def test_what_goes_wrong_is_said_with_the_right_code(
     arguments: list[str], code: int, message: str, document: Path, adapter: Path, tmp_path: Path, here: Here
 ) -> None:
-    places = {"DOC": document, "OUT": tmp_path / "out", "ADAPTER": adapter}
+    places = {"DOC": document, "OUT": tmp_path / "out", "ADAPTER": adapter, "FOLDER": tmp_path}
     done = here(*(places.get(argument, argument) for argument in arguments))
     assert done.returncode == code, done.stderr
     assert message in " ".join(done.stderr.split())

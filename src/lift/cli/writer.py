@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -15,15 +16,20 @@ from lift.cli.displays import progress_display
 
 __all__ = ["writer"]
 
+_RECORDING: Final = "DOCUMENT=TASKS.jsonl"
+# The end of a name in a folder of recordings.
+_TASKS: Final = ".tasks.jsonl"
+
 
 def writer(
     recordings: Annotated[
         list[str],
         typer.Argument(
-            metavar="DOCUMENT=TASKS.jsonl",
+            metavar=_RECORDING,
             show_default=False,
             help="A document and tasks that a strong generator wrote about it (lift tasks, or tasks.jsonl in an "
-            "adapter's folder). A title that is not the document's own: TITLE=DOCUMENT=TASKS.jsonl.",
+            "adapter's folder). A title that is not the document's own: TITLE=DOCUMENT=TASKS.jsonl. Or a folder with "
+            "documents, each with its NAME.tasks.jsonl beside it.",
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", show_default=False, help="Folder for the writer.")],
@@ -39,7 +45,7 @@ def writer(
 
     The result is a generator for the same model that needs no server.
 
-    lift writer a.md=a.jsonl b.md=b.jsonl --model M --out writers/m
+    lift writer a.md=a.jsonl b.md=b.jsonl recordings/ --model M --out writers/m
 
     lift absorb new.md --model M --generator writer:writers/m --out adapters/new
     """
@@ -49,13 +55,11 @@ def writer(
 
     check_output_folder(out, overwrite=overwrite)
     chosen = load_recipe(recipe, settings or [])
-    pairs = []
-    for recording in recordings:
-        rest, equals, tasks = recording.rpartition("=")
-        title, _, document = rest.rpartition("=")
-        if not equals or not document:
-            raise typer.BadParameter(f"{recording!r} is not DOCUMENT=TASKS.jsonl", param_hint="DOCUMENT=TASKS.jsonl")
-        pairs.append((read_document(document, title or None), Path(tasks)))
+    pairs = [
+        (read_document(document, title), tasks)
+        for recording in recordings
+        for title, document, tasks in _named(recording)
+    ]
 
     from lift.writer import train_writer
 
@@ -74,7 +78,31 @@ def writer(
         typer.echo(json.dumps({"folder": str(out), **asdict(manifest)}, ensure_ascii=False))
         return
     note(
-        f"A writer taught on {manifest.counts['tasks']} segments of {len(pairs)} documents, loss "
+        f"A writer taught in {manifest.counts['tasks']} lessons from {len(pairs)} documents, loss "
         f"{manifest.losses['first']:.2f} to {manifest.losses['last']:.2f}, {manifest.seconds['total']:.0f} s"
     )
     note(f"Use it: lift absorb DOCUMENT --generator writer:{out} --out DIR")
+
+
+def _named(recording: str) -> Iterator[tuple[str | None, Path, Path]]:
+    """The title, if the user gives one, the document and the tasks of each recording that the argument names."""
+    if Path(recording).is_dir():
+        yield from _inside(Path(recording))
+        return
+    rest, equals, tasks = recording.rpartition("=")
+    title, _, document = rest.rpartition("=")
+    if not equals or not document:
+        raise typer.BadParameter(f"{recording!r} is neither {_RECORDING} nor a folder", param_hint=_RECORDING)
+    yield title or None, Path(document), Path(tasks)
+
+
+def _inside(folder: Path) -> Iterator[tuple[None, Path, Path]]:
+    found = sorted(folder.glob(f"*{_TASKS}"))
+    if not found:
+        raise typer.BadParameter(f"{folder} holds no NAME{_TASKS}", param_hint=_RECORDING)
+    for tasks in found:
+        name = tasks.name.removesuffix(_TASKS)
+        documents = [path for path in folder.iterdir() if path.stem == name]
+        if len(documents) != 1:
+            raise typer.BadParameter(f"{tasks} has {len(documents)} documents beside it", param_hint=_RECORDING)
+        yield None, documents[0], tasks
