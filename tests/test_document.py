@@ -265,13 +265,16 @@ def test_subtitles_that_are_none(tmp_path: Path) -> None:
         read_document(write(tmp_path / "a.srt", "Just text."))
 
 
-@pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.html", "a.epub", "a.vtt"])
+@pytest.mark.parametrize("name", ["a.pdf", "a.docx", "a.html", "a.epub", "a.vtt", "a.rst"])
 def test_without_the_reader_the_error_names_the_extra(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "markitdown", None)
     monkeypatch.setitem(sys.modules, "pypdfium2", None)
     monkeypatch.setitem(sys.modules, "webvtt", None)
-    content = {"a.pdf": pdf("x"), "a.html": b"<p>x</p>", "a.vtt": b"WEBVTT"}.get(name, b"PK\x03\x04")
+    monkeypatch.setitem(sys.modules, "docutils.core", None)
+    content = {"a.pdf": pdf("x"), "a.html": b"<p>x</p>", "a.vtt": b"WEBVTT", "a.rst": b"The mill"}.get(
+        name, b"PK\x03\x04"
+    )
     with pytest.raises(MissingExtraError, match=r"lift-llm\[documents\]"):
         read_document(write(tmp_path / name, content))

@@ -92,7 +92,7 @@ class Segment:
 
 
 def read_document(path: str | os.PathLike[str], title: str | None = None) -> Document:
-    """Read a file: text, Markdown, CSV, programs; PDF, DOCX, PPTX, HTML, EPUB, notebooks, subtitles with an extra.
+    """Read a file: text, Markdown, CSV, programs; with an extra PDF, DOCX, PPTX, HTML, EPUB, notebooks, RST, subtitles.
 
     Of Markdown, and of what becomes Markdown (all but PDF and subtitles), the text is what a reader sees: without
     emphasis, targets of links, images and tags. A CSV file becomes a table. Of a folder all files are read, by name,

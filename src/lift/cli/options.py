@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _DOCUMENT = typer.Argument(
     show_default=False,
     metavar="DOCUMENT",
-    help="Text, Markdown, CSV or a program; PDF, DOCX, PPTX, HTML, EPUB, notebooks and subtitles with the extra "
+    help="Text, Markdown, CSV or a program; PDF, DOCX, PPTX, HTML, EPUB, notebooks, RST and subtitles with the extra "
     "lift-llm[documents]; or a folder of them.",
 )
 Document = Annotated[Path, _DOCUMENT]

@@ -29,6 +29,9 @@ _TABLE: Final = re.compile(r"^(?:[ \t]*\|.*\|[ \t]*(?:\n|\Z)){2,}", re.MULTILINE
 _BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
 # Characters: a longer cell names no column.
 _MOST_OF_A_NAME: Final = 80
+# What is quoted, and what is said about a term, stays without the marks of its lines; ">>>" begins code.
+_QUOTED: Final = re.compile(r"^ {0,3}(?:>(?!>) ?)+(?:\[!\w+\][ \t]*(?:\n|\Z))?", re.MULTILINE)
+_TOLD: Final = re.compile(r"^:[ \t]{3}", re.MULTILINE)
 _SPECIAL: Final = re.compile(r"[*_`\[\]<&\\~]")
 _BREAKS: Final = frozenset(("softbreak", "hardbreak"))
 _TEXTS: Final = frozenset(("text", "code_inline"))
@@ -39,7 +42,7 @@ _PARSER: Final = MarkdownIt("commonmark").enable("strikethrough")
 def without_marks(markdown: str) -> str:
     """Markdown without emphasis, the targets of links, images, comments, HTML tags, and the ticks around code.
 
-    Headings (those that are underlined get number signs), lists, tables, quotations and code blocks stay.
+    Headings (those that are underlined get number signs), lists, tables, code blocks and what is quoted stay.
     """
     links: dict[str, Any] = {}
     if front := front_matter(markdown):
@@ -48,6 +51,7 @@ def without_marks(markdown: str) -> str:
     if definitions := _DEFINITION.findall(markdown):
         _PARSER.parse("\n".join(definitions), links)
         markdown = _DEFINITION.sub("", markdown)
+    markdown = "".join(_around(markdown, find_code(markdown), lambda text: [_TOLD.sub("\n", _QUOTED.sub("", text))]))
     return "".join(_around(markdown, find_code(markdown), lambda text: _prose(text, links)))
 
 

@@ -12,9 +12,11 @@ from lift.formats.html import main_part
 from lift.formats.markdown import without_marks
 from lift.formats.pdf import pdf_text
 from lift.formats.plain import decode_text
+from lift.formats.rst import page_of_rst
 
 __all__ = ["read_rich", "rich_suffix"]
 
+_RST: Final = ".rst"
 # What their files begin with, by suffix.
 _FORMATS: Final = {
     ".pdf": b"%PDF",
@@ -24,6 +26,7 @@ _FORMATS: Final = {
     ".ipynb": b"{",
     ".html": b"",
     ".htm": b"",
+    _RST: b"",
     ".xhtml": b"",
     ".srt": b"",
     ".vtt": b"",
@@ -89,10 +92,13 @@ def _from_markdown(path: Path, data: bytes, suffix: str) -> tuple[str, str | Non
         ".ipynb": converters.IpynbConverter,
         ".pptx": converters.PptxConverter,
     }.get(suffix, converters.HtmlConverter)
+    title = None
     if suffix in _PAGES:
         data = main_part(data)
+    elif suffix == _RST:
+        data, title = page_of_rst(decode_text(path, data))
     try:
         result = converter().convert(io.BytesIO(data), StreamInfo(extension=suffix, filename=path.name))
     except MissingDependencyException as error:
         raise ImportError(str(error)) from error
-    return without_marks(result.markdown), (result.title or "").strip() or None
+    return without_marks(result.markdown), title or (result.title or "").strip() or None
