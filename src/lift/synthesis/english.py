@@ -100,8 +100,8 @@ CALENDAR: Final = frozenset(
     "January February March April May June July August September October November December Jan Feb Mar Apr Jun Jul Aug "
     "Sep Sept Oct Nov Dec Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 )
-# What has a capital before a name or a number, and names nothing by itself.
-_ABBREVIATED: Final = frozenset("App Dr Eq Eqs Fig Figs GMT Mr Mrs Ms Prof Ref Refs Sec Secs St Tab".split())
+# What has a capital before a name or a number, or in a program, and names nothing by itself.
+_ABBREVIATED: Final = frozenset("App Dr Eq Eqs False Fig Figs GMT Mr Mrs Ms None Prof Ref Refs Sec Secs St Tab True".split())
 # Characters.
 LEAST_OF_A_NAME: Final = 2
 
