@@ -101,7 +101,9 @@ CALENDAR: Final = frozenset(
     "Sep Sept Oct Nov Dec Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 )
 # What has a capital before a name or a number, or in a program, and names nothing by itself.
-_ABBREVIATED: Final = frozenset("App Dr Eq Eqs False Fig Figs GMT Mr Mrs Ms None Prof Ref Refs Sec Secs St Tab True".split())
+_ABBREVIATED: Final = frozenset(
+    "App Dr Eq Eqs False Fig Figs GMT Mr Mrs Ms None Prof Ref Refs Sec Secs St Tab True".split()
+)
 # Characters.
 LEAST_OF_A_NAME: Final = 2
 
