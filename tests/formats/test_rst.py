@@ -46,6 +46,10 @@ Lifting
 
    lift("stone")  # *no emphasis*
 
+.. code-block:: rst
+
+   .. code:: c
+
 ======  =====
 Part    Made of
 ======  =====
@@ -82,6 +86,7 @@ def test_a_manual(tmp_path: Path) -> None:
         "param load:",
         "what is lifted",
         '```\nlift("stone")  # *no emphasis*\n```',
+        "```\n.. code:: c\n```",
         "| Part | Made of |\n| --- | --- |\n| jib | oak |",
         "jib",
         "The arm of the crane.",

@@ -9,19 +9,17 @@ from typing import Any, Final
 __all__ = ["page_of_rst"]
 
 _DIRECTIVE: Final = re.compile(r"^[ \t]*\.\.[ \t]+(?:\|[^|\n]+\|[ \t]+)?([\w][\w:+.-]*)::", re.MULTILINE)
-# Sphinx gives these options that docutils does not know, or would make them what no reader needs.
-_RENAMED: Final = {
-    "code": "sphinx-code",
-    "code-block": "sphinx-code",
-    "sourcecode": "sphinx-code",
-    "contents": "toctree",
-}
-_TO_RENAME: Final = re.compile(rf"^([ \t]*\.\.[ \t]+)({'|'.join(_RENAMED)})(?=::)", re.MULTILINE)
+# Sphinx gives these options that docutils does not know, or they would show what no reader needs: read under another
+# name, which examples in the text get as well, for the time.
+_OTHERS: Final = "code-block|code|contents|sourcecode"
+_OURS: Final = "lift-"
+_TO_RENAME: Final = re.compile(rf"^([ \t]*\.\.[ \t]+)(?=(?:{_OTHERS})::)", re.MULTILINE)
+_RENAMED: Final = re.compile(rf"{_OURS}(?=(?:{_OTHERS})::)")
 _ROLE: Final = re.compile(r":([\w][\w:+.-]*):`|`:([\w][\w:+.-]*):")
 # They place things, or describe what is read elsewhere.
 _NO_TEXT: Final = re.compile(
     r"(?:\w+:)?(?:auto\w+|c?current\w*|default-\w+|graphviz|highlight|html-page-context|index\w*"
-    r"|inheritance-diagram|(?:literal)?include|meta|module|moduleauthor|plot|raw|sectionauthor|tabularcolumns"
+    r"|inheritance-diagram|lift-contents|(?:literal)?include|meta|module|moduleauthor|plot|raw|sectionauthor|tabularcolumns"
     r"|toctree)"
 )
 _CODE: Final = re.compile(r"(?:[\w-]*code[\w-]*|productionlist|prompt|testcode|testoutput|testsetup|doctest)")
@@ -53,10 +51,10 @@ def page_of_rst(text: str) -> tuple[bytes, str | None]:
     """
     from docutils.core import publish_parts
 
-    text = _TO_RENAME.sub(lambda found: found[1] + _RENAMED[found[2]], text)
+    text = _TO_RENAME.sub(rf"\1{_OURS}", text)
     _learn(text)
     parts = publish_parts(text, writer="html5", settings_overrides=_SETTINGS)
-    return parts["html_body"].encode(), parts["title"] or None
+    return _RENAMED.sub("", parts["html_body"]).encode(), parts["title"] or None
 
 
 def _learn(text: str) -> None:
