@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lift.cli.console import console, note
 
@@ -22,6 +22,7 @@ _PHASES: Final = {
     "training": "Training",
     "done": "Done",
 }
+P = TypeVar("P")
 # Between two lines of a log.
 _LOG_SECONDS: Final = 30.0
 
@@ -29,12 +30,8 @@ _LOG_SECONDS: Final = 30.0
 @contextmanager
 def progress_display(*, quiet: bool = False) -> Iterator[Callable[[Progress], None]]:
     """A display of a run's progress; the function that it yields takes the snapshots."""
-    if quiet:
-        yield lambda progress: None
-        return
-    if not console().is_terminal:
-        log = _Log()
-        yield lambda progress: log(_line(progress), last=progress.phase == "done")
+    if undrawn := _undrawn(_line, lambda progress: progress.phase == "done", quiet=quiet):
+        yield undrawn
         return
     from rich.progress import BarColumn, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Display
@@ -75,15 +72,8 @@ def progress_display(*, quiet: bool = False) -> Iterator[Callable[[Progress], No
 @contextmanager
 def grid_display(*, quiet: bool = False) -> Iterator[Callable[[GridProgress], None]]:
     """The same for an evaluation."""
-    if quiet:
-        yield lambda progress: None
-        return
-    if not console().is_terminal:
-        log = _Log()
-        yield lambda progress: log(
-            ": ".join(filter(None, [f"{progress.done}/{progress.total}", _grid_detail(progress)])),
-            last=progress.done == progress.total,
-        )
+    if undrawn := _undrawn(_grid_line, lambda progress: progress.done == progress.total, quiet=quiet):
+        yield undrawn
         return
     from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Display
@@ -102,17 +92,25 @@ def grid_display(*, quiet: bool = False) -> Iterator[Callable[[GridProgress], No
         )
 
 
-class _Log:
-    """Writes the first line, the last one, and what is true every half minute between them."""
+def _undrawn(line: Callable[[P], str], is_last: Callable[[P], bool], *, quiet: bool) -> Callable[[P], None] | None:
+    """What takes snapshots where nothing can be drawn; None in a terminal.
 
-    def __init__(self) -> None:
-        self._written = -math.inf
+    In a log it writes the first one, the last one, and what is true every half minute between them.
+    """
+    if quiet:
+        return lambda progress: None
+    if console().is_terminal:
+        return None
+    written = -math.inf
 
-    def __call__(self, line: str, *, last: bool) -> None:
+    def log(progress: P) -> None:
+        nonlocal written
         now = time.monotonic()
-        if last or now - self._written >= _LOG_SECONDS:
-            self._written = now
-            note(line)
+        if is_last(progress) or now - written >= _LOG_SECONDS:
+            written = now
+            note(line(progress))
+
+    return log
 
 
 def _line(progress: Progress) -> str:
@@ -136,6 +134,10 @@ def _training_detail(progress: Progress) -> str:
     if progress.seconds_left is not None and progress.phase != "done":
         parts.append(_time_left(progress.seconds_left))
     return ", ".join(parts)
+
+
+def _grid_line(progress: GridProgress) -> str:
+    return ": ".join(filter(None, [f"{progress.done}/{progress.total}", _grid_detail(progress)]))
 
 
 def _grid_detail(progress: GridProgress) -> str:
