@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from typing import Final
 
-__all__ = ["cells_of", "is_delimiter", "is_long", "is_table_row", "told_row"]
+__all__ = ["MOST_OF_A_NAME", "cells_of", "is_delimiter", "is_long", "is_table_row", "told_row"]
 
 _ROW: Final = re.compile(r"\s*\|.*\|\s*")
 _DELIMITER: Final = re.compile(r"\s*\|[\s:|-]*-[\s:|-]*\|\s*")
 # As long as the longest segment: a longer row would be cut.
 _MOST_CHARS: Final = 800
+# Characters: a longer cell names nothing, neither its row nor its column.
+MOST_OF_A_NAME: Final = 80
 
 
 def is_table_row(block: str) -> bool:

@@ -22,7 +22,7 @@ _PHASES: Final = {
     "training": "Training",
     "done": "Done",
 }
-P = TypeVar("P")
+_Snapshot = TypeVar("_Snapshot")
 # Between two lines of a log.
 _LOG_SECONDS: Final = 30.0
 
@@ -92,7 +92,9 @@ def grid_display(*, quiet: bool = False) -> Iterator[Callable[[GridProgress], No
         )
 
 
-def _undrawn(line: Callable[[P], str], is_last: Callable[[P], bool], *, quiet: bool) -> Callable[[P], None] | None:
+def _undrawn(
+    line: Callable[[_Snapshot], str], is_last: Callable[[_Snapshot], bool], *, quiet: bool
+) -> Callable[[_Snapshot], None] | None:
     """What takes snapshots where nothing can be drawn; None in a terminal.
 
     In a log it writes the first one, the last one, and what is true every half minute between them.
@@ -103,7 +105,7 @@ def _undrawn(line: Callable[[P], str], is_last: Callable[[P], bool], *, quiet: b
         return None
     written = -math.inf
 
-    def log(progress: P) -> None:
+    def log(progress: _Snapshot) -> None:
         nonlocal written
         now = time.monotonic()
         if is_last(progress) or now - written >= _LOG_SECONDS:

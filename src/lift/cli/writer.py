@@ -100,9 +100,10 @@ def _inside(folder: Path) -> Iterator[tuple[None, Path, Path]]:
     found = sorted(folder.glob(f"*{_TASKS}"))
     if not found:
         raise typer.BadParameter(f"{folder} holds no NAME{_TASKS}", param_hint=_RECORDING)
+    files = list(folder.iterdir())
     for tasks in found:
         name = tasks.name.removesuffix(_TASKS)
-        documents = [path for path in folder.iterdir() if path.stem == name]
+        documents = [path for path in files if path.stem == name]
         if len(documents) != 1:
             raise typer.BadParameter(f"{tasks} has {len(documents)} documents beside it", param_hint=_RECORDING)
         yield None, documents[0], tasks

@@ -6,14 +6,12 @@ import csv
 import io
 from typing import Final
 
-from lift.rows import is_long, told_row
+from lift.rows import MOST_OF_A_NAME, is_long, told_row
 
 __all__ = ["markdown_of_rows"]
 
 _DELIMITERS: Final = ",;\t|"
 _SAMPLE_CHARS: Final = 20_000
-# Characters: a longer first cell names nothing.
-_MOST_OF_A_HEAD: Final = 80
 
 
 def markdown_of_rows(text: str) -> str:
@@ -42,6 +40,6 @@ def _line(row: list[str]) -> str:
 
 def _section(names: list[str], row: list[str]) -> str:
     """The first cell as a heading, and below it the others."""
-    if not 0 < len(row[0]) <= _MOST_OF_A_HEAD:
+    if not 0 < len(row[0]) <= MOST_OF_A_NAME:
         return told_row(names, row)
     return f"# {row[0]}\n\n{told_row(names[1:], row[1:])}".strip()

@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from lift.blocks import BLANK_LINE, Span, find_code
-from lift.rows import cells_of, is_delimiter, is_long, told_row
+from lift.rows import MOST_OF_A_NAME, cells_of, is_delimiter, is_long, told_row
 
 __all__ = ["front_matter", "without_marks"]
 
@@ -27,8 +27,6 @@ _VERBATIM: Final = re.compile(
 )
 _TABLE: Final = re.compile(r"^(?:[ \t]*\|.*\|[ \t]*(?:\n|\Z)){2,}", re.MULTILINE)
 _BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
-# Characters: a longer cell names no column.
-_MOST_OF_A_NAME: Final = 80
 # What is quoted, and what is said about a term, stays without the marks of its lines; ">>>" begins code.
 _QUOTED: Final = re.compile(r"^ {0,3}(?:>(?!>) ?)+(?:\[!\w+\][ \t]*(?:\n|\Z))?", re.MULTILINE)
 _TOLD: Final = re.compile(r"^:[ \t]{3}", re.MULTILINE)
@@ -96,7 +94,7 @@ def _rows(table: re.Match[str]) -> str:
         return table[0]
     names, *others = rows
     ends = "\n\n" if table[0].endswith("\n") else ""
-    if is_delimiter(lines[1]) and any(names) and all(len(name) <= _MOST_OF_A_NAME for name in names):
+    if is_delimiter(lines[1]) and any(names) and all(len(name) <= MOST_OF_A_NAME for name in names):
         return "\n\n".join(told_row(names, row) for row in others) + ends
     return "\n\n".join(cell for row in rows for cell in row if cell) + ends
 

@@ -52,6 +52,7 @@ class _Sentence:
     Attributes:
         start: where it begins in the document.
         heading: it is one.
+        tabular: it is a row of a table, of its columns' names maybe.
         row: what the row says, if it is one.
         about: what it is about, if it has no name.
         quotable: it says something.
@@ -60,6 +61,7 @@ class _Sentence:
     start: int
     text: str
     heading: bool
+    tabular: bool
     row: Row | None = None
     about: str = ""
     quotable: bool = True
@@ -100,7 +102,7 @@ class Quoter:
             if sentence.row:
                 sentence.about = topics.section
                 self._note(sentence.row.head, sentence.start)
-            elif is_table_row(sentence.text):
+            elif sentence.tabular:
                 continue  # the columns' names
             elif sentence.heading:
                 topics.enter(sentence.text)
@@ -118,8 +120,8 @@ class Quoter:
 
     def sentences(self, segment: Segment) -> list[str]:
         """The sentences of one of the segments, headings among them; no code, no tables, nothing about the text."""
-        texts = (sentence.text for sentence in self._by_segment[segment.index])
-        return [text for text in texts if not (is_table_row(text) or _LEADS.search(text))]
+        found = self._by_segment[segment.index]
+        return [sentence.text for sentence in found if not (sentence.tabular or _LEADS.search(sentence.text))]
 
     def topics(self, segment: Segment) -> list[str]:
         """What the sentences of one of the segments are about where they have no name, each once."""
@@ -174,13 +176,13 @@ def _sentences_of(segment: Segment, code: Sequence[Span]) -> Iterator[_Sentence]
         text = without_mark(sentence)
         place = segment.start + start + len(sentence) - len(text)
         if not is_within(place, code):
-            yield _Sentence(place, text, is_heading(text))
+            yield _Sentence(place, text, is_heading(text), is_table_row(text))
 
 
 def _says_something(sentence: _Sentence) -> bool:
     """Whether it does so by itself: it is no heading, not short, no row, announces no list, leads to no other place."""
     text = sentence.text
-    no_sentence = sentence.heading or is_table_row(text) or len(words_of(text)) < _LEAST_WORDS
+    no_sentence = sentence.heading or sentence.tabular or len(words_of(text)) < _LEAST_WORDS
     return not (no_sentence or text.endswith(":") or _LEADS.search(text))
 
 
