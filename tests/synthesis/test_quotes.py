@@ -194,7 +194,7 @@ def test_the_same_document_gives_the_same_tasks(tmp_path: Path) -> None:
 def test_other_rules_ask_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     document = Document.from_text(MILL, "The mill")
     write_tasks(document, tmp_path / "a", generator="quotes")
-    monkeypatch.setattr("lift.synthesis.backends.quotes.QUOTES_VERSION", "quotes-new")
+    monkeypatch.setattr("lift.synthesis.backends.quotes.QuotesBackend.rules", "quotes-new")
     assert write_tasks(document, tmp_path / "a", generator="quotes", overwrite=True)["kept"] > 0
 
 

@@ -7,8 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,16 +15,15 @@ from lift.document import Document, Segment
 from lift.errors import AdapterError
 from lift.prefix import shared_prefix
 from lift.recipe import Recipe
-from lift.synthesis.backends.by_phrase import check_can_ask, requests_by_phrase
+from lift.synthesis.backends.by_phrase import ByPhraseBackend
 from lift.synthesis.backends.drafts import Draft
 from lift.synthesis.backends.in_process import InProcessBackend, Job
 from lift.synthesis.checks import normalised
 from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import Request
-from lift.synthesis.quotes import QUOTES_VERSION, Quoter
+from lift.synthesis.quotes import QUOTES_VERSION
 from lift.synthesis.usage import Usage
 from lift.synthesis.writing import WRITER_PREFIX, WRITER_VERSION, answer_prompt, ask_prompt, view
-from lift.task_store import StoreIdentity
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +53,7 @@ class _Question:
     text: str
 
 
-class WriterBackend(InProcessBackend):
+class WriterBackend(ByPhraseBackend, InProcessBackend):
     """Writes tasks with the base model and a writer's adapter (`lift writer`), which is on for a batch.
 
     It asks for one phrase of a segment after the other, until the segment has its number of pairs. The writer makes a
@@ -65,7 +63,6 @@ class WriterBackend(InProcessBackend):
     most of the tasks. Against the clock (`generator_seconds`) every segment gets its share of the time.
     """
 
-    quotes = True
     keeps_time = True
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -83,10 +80,9 @@ class WriterBackend(InProcessBackend):
         if taught != WRITER_VERSION:
             raise AdapterError(f"{folder} was taught with another lift's prompts; teach it again (`lift writer`)")
         weights = self._manifest.files["adapter_model.safetensors"][:12]
-        self._rules = f"{WRITER_VERSION}-{weights}-{QUOTES_VERSION}"
+        self.rules = f"{WRITER_VERSION}-{weights}-{QUOTES_VERSION}"
         self._asker: Asker | None = None
         self._guard: NameGuard | None = None
-        self._quoter: Quoter | None = None
         self._quoted = 0
         self._seconds_a_segment = math.inf
         self._seconds_a_focus: float | None = None
@@ -103,25 +99,13 @@ class WriterBackend(InProcessBackend):
         self._guard = NameGuard(base.tokenizer)
         super().use_model(base)
 
-    def segments(self, document: Document, recipe: Recipe) -> list[Segment]:
-        check_can_ask(self.name, document, recipe)
-        return super().segments(document, recipe)
-
     def requests(self, document: Document, segments: Sequence[Segment], recipe: Recipe) -> Iterator[Request]:
-        self._quoter = Quoter(document, segments)
         if recipe.generator_seconds is not None:
             self._seconds_a_segment = recipe.generator_seconds / max(1, len(segments))
-        return requests_by_phrase(
-            self.name,
-            self._rules,
-            document,
-            segments,
-            recipe,
-            lambda segment: view(document, segment, recipe.window_chars),
-        )
+        return super().requests(document, segments, recipe)
 
-    def identity(self, document: Document, recipe: Recipe) -> StoreIdentity:
-        return replace(super().identity(document, recipe), prompt=self._rules)
+    def shown(self, document: Document, segment: Segment, recipe: Recipe) -> str:
+        return view(document, segment, recipe.window_chars)
 
     def notes(self) -> dict[str, int]:
         dropped = {f"pairs dropped by the writer: {fault}": count for fault, count in sorted(self._dropped.items())}
@@ -155,10 +139,9 @@ class WriterBackend(InProcessBackend):
             draft.job.hand_over(draft.cost)
 
     def _draft(self, job: Job) -> Draft:
-        assert self._quoter
         (segment,) = job.request.segments
-        topics, sentences = self._quoter.topics(segment), self._quoter.sentences(segment)
-        return Draft(job, topics, sentences, self._quoter.capitals)
+        quoter = self.quoter
+        return Draft(job, quoter.topics(segment), quoter.sentences(segment), quoter.capitals)
 
     def _next_foci(self, drafts: Sequence[Draft], seconds: float) -> list[tuple[Draft, str]]:
         """What to ask for now, no more than can be asked and answered in so many seconds."""
@@ -173,9 +156,8 @@ class WriterBackend(InProcessBackend):
 
     def _quotes(self, draft: Draft) -> list[Pair]:
         """What the document itself says, in the place of the pairs that the writer could not bring about."""
-        assert self._quoter
         (segment,) = draft.job.request.segments
-        quotes = list(islice(self._quoter.pairs(segment), draft.missing))
+        quotes = self.quoted(segment, draft.missing)
         self._quoted += len(quotes)
         return quotes
 
