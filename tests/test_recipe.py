@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lift.errors import RecipeError
-from lift.presets import PRESETS, load_recipe
+from lift.presets import PRESETS, load_recipe, recipe_file
 from lift.recipe import Recipe
 
 
@@ -20,8 +20,22 @@ def test_the_papers_setting() -> None:
 
 def test_every_knob_is_explained() -> None:
     for field in dataclasses.fields(Recipe):
-        metadata = Recipe.__annotations__[field.name]
-        assert "description=" in str(metadata), field.name
+        assert Recipe.explanation(field.name).endswith("."), field.name
+
+
+@pytest.mark.parametrize("recipe", [*PRESETS.values(), Recipe(target_modules=("q_proj", "v_proj"), lr=3e-5)])
+def test_a_recipe_file_is_read_back(recipe: Recipe, tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(recipe_file(recipe), encoding="utf-8")
+    assert load_recipe(path) == recipe
+
+
+def test_a_recipe_file_explains_itself() -> None:
+    lines = recipe_file(PRESETS["cpu"]).splitlines()
+    assert lines[lines.index("rank: 64") - 1] == "# LoRA rank. The paper: 128."
+    assert lines[lines.index("seed: 0") - 1] == "# Seeds the adapter and the order of the tasks."
+    template = lines.index("prompt_template: |-")
+    assert lines[template + 2] == "  Question: {question}"
 
 
 def test_a_recipe_is_frozen() -> None:
@@ -58,7 +72,8 @@ def test_a_file_with_and_without_a_preset(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("knobs", "message"),
     [
-        ({"epoch": 3}, "unknown knob epoch; the knobs are"),
+        ({"epoch": 3}, "unknown knob epoch; did you mean epochs"),
+        ({"colour": 3}, "unknown knob colour; `lift recipe` explains"),
         ({"epochs": 0}, "epochs: .*greater than or equal to 1"),
         ({"epochs": "many"}, "epochs: "),
         ({"lr": 0}, "lr: "),

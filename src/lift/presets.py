@@ -1,8 +1,10 @@
-"""Recipes by name: the presets, YAML files of knobs, single knobs on top."""
+"""Recipes by name: the presets, YAML files of knobs, single knobs on top; and such a file with every knob explained."""
 
 from __future__ import annotations
 
 import contextlib
+import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +15,10 @@ from lift.bundled import EMBEDDED
 from lift.errors import RecipeError
 from lift.recipe import Recipe
 
-__all__ = ["PRESETS", "default_recipe", "load_recipe"]
+__all__ = ["PRESETS", "default_recipe", "load_recipe", "recipe_file"]
+
+# Columns of a recipe file's comments.
+_WIDTH: Final = 100
 
 PRESETS: Final[Mapping[str, Recipe]] = {
     # The paper's main setting.
@@ -80,6 +85,29 @@ def load_recipe(
     if not isinstance(overrides, Mapping):
         overrides = dict(_parse_setting(setting) for setting in overrides)
     return Recipe.of({**knobs, **overrides})
+
+
+class _Lines(yaml.SafeDumper):
+    """Writes a text of several lines line by line."""
+
+
+_Lines.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None),
+)
+
+
+def recipe_file(recipe: Recipe) -> str:
+    """A YAML file of all knobs, each with its explanation and, where `recipe` departs from it, the paper's value."""
+    paper = PRESETS["paper"].to_dict()
+    knobs = []
+    for name, value in recipe.to_dict().items():
+        told = Recipe.explanation(name)
+        if value != paper[name]:
+            told += f" The paper: {paper[name]}."
+        comment = textwrap.fill(told, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+        knobs.append(f"{comment}\n{yaml.dump({name: value}, Dumper=_Lines, allow_unicode=True, width=math.inf)}")
+    return "\n".join(knobs)
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

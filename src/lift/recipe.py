@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -196,7 +197,9 @@ class Recipe:
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(map(str, knobs)) - known)
         if unknown:
-            raise RecipeError(f"unknown knob {', '.join(unknown)}; the knobs are {', '.join(sorted(known))}")
+            alike = difflib.get_close_matches(unknown[0], known, n=1)
+            hint = f"did you mean {alike[0]}? " if alike else ""
+            raise RecipeError(f"unknown knob {', '.join(unknown)}; {hint}`lift recipe` explains those that there are")
         try:
             return TypeAdapter(cls).validate_python(dict(knobs))
         except ValidationError as error:
@@ -204,6 +207,11 @@ class Recipe:
                 f"{'.'.join(map(str, item['loc'])) or 'recipe'}: {item['msg']}" for item in error.errors()
             )
             raise RecipeError(f"the recipe is not valid: {details}") from None
+
+    @classmethod
+    def explanation(cls, knob: str) -> str:
+        """What the knob of this name does."""
+        return str(TypeAdapter(cls).json_schema()["properties"][knob]["description"])
 
     def replace(self, **knobs: Any) -> Self:
         """A copy with other values for `knobs`, validated like `of`."""

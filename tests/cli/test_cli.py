@@ -13,6 +13,8 @@ from typing import NamedTuple
 import pytest
 
 from lift.cli import main
+from lift.cli.app import app
+from lift.presets import PRESETS, load_recipe
 from tests.conftest import EXAMPLE, RECORDED
 from tests.replay_server import ReplayServer
 
@@ -26,7 +28,7 @@ class Done(NamedTuple):
 
 
 Here = Callable[..., Done]
-COMMANDS = ["absorb", "tasks", "ask", "chat", "info", "merge", "demo"]
+COMMANDS = [command.name for command in app.registered_commands if command.name]
 
 
 def lift(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
@@ -185,6 +187,15 @@ def test_info_says_what_is_there(adapter: Path, tiny_model: Path, here: Here) ->
     assert json.loads(here("info", adapter, "--json").stdout)["recipe"]["seed"] == 3
 
 
+def test_recipe_writes_a_file_that_can_be_named(tmp_path: Path, here: Here) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(here("recipe", "cpu", "--set", "epochs=7").stdout, encoding="utf-8")
+    assert load_recipe(mine) == PRESETS["cpu"].replace(epochs=7)
+    again = here("recipe", mine)
+    assert again.stdout == mine.read_text(encoding="utf-8")
+    assert "\n# Visits of every task. The paper: 5.\nepochs: 7\n" in again.stdout
+
+
 def test_merge_writes_a_full_model(adapter: Path, tmp_path: Path, here: Here) -> None:
     done = here("merge", adapter, "--out", tmp_path / "merged")
     assert done.returncode == 0, done.stderr
@@ -242,6 +253,7 @@ def test_a_writer_from_a_folder(tiny_model: Path, document: Path, tmp_path: Path
         (["eval", "picardo", "--methods", "lora", "--out", "OUT"], 1, "error: no method 'lora'"),
         (["eval", "picardo", "--seeds", "x", "--out", "OUT"], 2, "is no list of whole numbers"),
         (["report", "OUT"], 1, "holds no results"),
+        (["recipe", "quick"], 1, "error: no recipe 'quick'"),
         (["absorb", "DOC"], 2, "--out"),
         (["ask", "OUT"], 2, "either questions or --questions"),
         (["nothing"], 2, "No such command"),

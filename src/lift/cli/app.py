@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lift.cli import absorb, ask, chat, demo, evaluate, info, merge, report, tasks, writer
+from lift.cli import absorb, ask, chat, demo, evaluate, info, merge, recipe, report, tasks, writer
 
 __all__ = ["app"]
 
@@ -46,6 +46,7 @@ app.command("ask")(ask.ask)
 app.command("chat")(chat.chat)
 app.command("info")(info.info)
 app.command("merge")(merge.merge)
+app.command("recipe")(recipe.recipe)
 app.command("writer")(writer.writer)
 app.command("eval")(evaluate.evaluate)
 app.command("report")(report.report)

@@ -31,13 +31,17 @@ Recipe = Annotated[
     str | None,
     typer.Option(
         metavar="NAME|FILE.yaml",
-        help="Settings of the run: paper, paper-5, fast, cpu, or a YAML file. Default: cpu for the embedded model, "
-        "else paper.",
+        help="Settings of the run: paper, paper-5, fast, cpu, or a YAML file (lift recipe writes one). Default: cpu "
+        "for the embedded model, else paper.",
     ),
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="One knob of the recipe, such as epochs=3. Can be repeated."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="One knob, such as epochs=3 (lift recipe explains them all). Can be repeated.",
+    ),
 ]
 _GENERATORS = "URL|openai|deepseek|vllm:MODEL|self|writer[:DIR]|quotes|recorded:FILE"
 Generator = Annotated[
