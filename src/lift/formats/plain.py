@@ -28,8 +28,6 @@ def decode_text(path: Path, data: bytes) -> str:
     Raises:
         DocumentError: it is no text.
     """
-    if data.startswith(b"{\\rtf"):
-        raise _no_text(path, "is an RTF file")
     for bom, encoding in _BOMS.items():
         if data.startswith(bom):
             try:
@@ -43,15 +41,15 @@ def decode_text(path: Path, data: bytes) -> str:
 
         matches = [] if b"\0" in data else list(from_bytes(data))
         if not matches:
-            raise _no_text(path, "looks like a binary file, not text") from None
+            raise _no_text(path) from None
         # Of encodings that fit equally well, the most common one.
         fit = (matches[0].chaos, matches[0].coherence)
         usual = [m for m in matches if m.encoding == "cp1252" and (m.chaos, m.coherence) == fit]
         text = str(usual[0] if usual else matches[0])
     if len(_CONTROL.findall(text)) > len(text) / 200:
-        raise _no_text(path, "looks like a binary file, not text")
+        raise _no_text(path)
     return text
 
 
-def _no_text(path: Path, what: str) -> DocumentError:
-    return DocumentError(f"{path} {what}; save it as text, PDF, DOCX or HTML")
+def _no_text(path: Path) -> DocumentError:
+    return DocumentError(f"{path} looks like a binary file, not text; save it as text, PDF, DOCX or HTML")

@@ -10,6 +10,7 @@ from lift.errors import DocumentError, MissingExtraError
 from lift.formats.captions import caption_text
 from lift.formats.html import main_part
 from lift.formats.markdown import without_marks
+from lift.formats.pandoc import PANDOC_FORMATS, text_by_pandoc
 from lift.formats.pdf import pdf_text
 from lift.formats.plain import decode_text
 from lift.formats.rst import page_of_rst
@@ -17,12 +18,16 @@ from lift.formats.rst import page_of_rst
 __all__ = ["read_rich", "rich_suffix"]
 
 _RST: Final = ".rst"
+# Known by their content as well.
+_BEGINNINGS: Final = {".pdf": b"%PDF-", ".rtf": rb"{\rtf"}
 # What their files begin with, by suffix.
 _FORMATS: Final = {
-    ".pdf": b"%PDF",
+    **dict.fromkeys(PANDOC_FORMATS, b""),
+    **_BEGINNINGS,
     ".docx": b"PK",
     ".pptx": b"PK",
     ".epub": b"PK",
+    ".odt": b"PK",
     ".ipynb": b"{",
     ".html": b"",
     ".htm": b"",
@@ -33,11 +38,11 @@ _FORMATS: Final = {
 }
 _CAPTIONS: Final = (".srt", ".vtt")
 _PAGES: Final = (".html", ".htm", ".xhtml")
-_EXTRA: Final = 'pip install "lift-llm[documents]"'
+_EXTRA: Final = 'pip install "lift-llm[{}]"'
 
 
 def rich_suffix(path: Path, data: bytes) -> str | None:
-    """The suffix of the file's format, if it is one of those read here; a PDF is known by its content as well.
+    """The suffix of the file's format, if it is one of those read here; PDF and RTF are known by their content as well.
 
     Raises:
         DocumentError: its name says so and its content does not.
@@ -45,9 +50,9 @@ def rich_suffix(path: Path, data: bytes) -> str | None:
     suffix = path.suffix.lower()
     if suffix in _FORMATS:
         if not data.lstrip()[:8].startswith(_FORMATS[suffix]):
-            raise DocumentError(f"{path} is not a {suffix[1:].upper()} file, whatever its name says")
+            raise DocumentError(f"{path} is no {suffix[1:].upper()} file, whatever its name says")
         return suffix
-    return ".pdf" if data.startswith(b"%PDF-") else None
+    return next((kind for kind, beginning in _BEGINNINGS.items() if data.startswith(beginning)), None)
 
 
 def read_rich(path: Path, data: bytes, suffix: str) -> tuple[str, str | None]:
@@ -67,7 +72,8 @@ def read_rich(path: Path, data: bytes, suffix: str) -> tuple[str, str | None]:
     except DocumentError:
         raise
     except ImportError as error:
-        raise MissingExtraError(f"reading {kind}", _EXTRA) from error
+        extra = "pandoc" if suffix in PANDOC_FORMATS else "documents"
+        raise MissingExtraError(f"reading {kind}", _EXTRA.format(extra)) from error
     except Exception as error:  # a damaged file fails anywhere inside the format's own parser
         reason = str(error).strip().split("\n")[-1] or type(error).__name__
         raise DocumentError(f"cannot read {path} as {kind}: {reason}") from error
@@ -78,6 +84,8 @@ def _read(path: Path, data: bytes, suffix: str) -> tuple[str, str | None]:
         return pdf_text(data)
     if suffix in _CAPTIONS:
         return caption_text(decode_text(path, data), suffix), None
+    if suffix in PANDOC_FORMATS:
+        return text_by_pandoc(path, data, suffix), None
     return _from_markdown(path, data, suffix)
 
 
