@@ -148,6 +148,13 @@ def test_damaged_files(name: str, content: bytes, message: str, tmp_path: Path) 
 def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "paper.tex"
     path.write_text(PAPER, encoding="utf-8")
+    monkeypatch.setattr(pypandoc, "_ensure_pandoc_path", _no_pandoc)
+    with pytest.raises(MissingExtraError, match=r"lift-llm\[pandoc\]"):
+        read_document(path)
     monkeypatch.setitem(sys.modules, "pypandoc", None)
     with pytest.raises(MissingExtraError, match=r"lift-llm\[pandoc\]"):
         read_document(path)
+
+
+def _no_pandoc() -> None:
+    raise OSError("No pandoc was found")

@@ -64,6 +64,8 @@ def _markdown(source: str | bytes, kind: str) -> str:
     options = ["--wrap=none", "--reference-location=block", f"--lua-filter={_FILTER}"]
     try:
         markdown: str = pypandoc.convert_text(source, to=_MARKDOWN, format=kind, extra_args=options, sandbox=True)
+    except OSError as error:  # pypandoc is there, without the program
+        raise ImportError(str(error)) from error
     except RuntimeError as error:
         # Where it stopped, and at what; then come the line and a pointer.
         place, *reasons = str(error).partition("conversion: ")[2].split("\n")
