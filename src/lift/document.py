@@ -30,6 +30,8 @@ _NO_PROSE: Final = frozenset(
 )
 _MARKDOWN: Final = frozenset((".md", ".markdown"))
 _DELIMITED: Final = frozenset((".csv", ".tsv"))
+# Their titles are paragraphs, and their headings those of chapters.
+_WORD_PROCESSED: Final = frozenset((".odt", ".rtf"))
 # Control characters but tab and newline; zero-width characters and soft hyphens, which only split words.
 _NOISE: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff]")
 # All that Unicode counts among the ends of paragraphs and lines.
@@ -153,7 +155,7 @@ def _read_file(path: Path, title: str | None) -> Document:
         hint = "; if it is a scan, run it through OCR first (for example ocrmypdf)" if rich == ".pdf" else ""
         raise DocumentError(f"{path} holds no text{hint}")
     if not (title or found) and (rich or suffix in (*_MARKDOWN, ".txt", "")):
-        found = _heading(text)
+        found = (_first_line(text) if rich in _WORD_PROCESSED else None) or _heading(text)
     return Document(text, title or (found or path.stem.replace("_", " "))[:_TITLE_LIMIT], str(path))
 
 
@@ -170,7 +172,12 @@ def _heading(text: str) -> str | None:
     blocks = (text[slice(*span)] for span in find_blocks(text))
     if found := next(filter(None, map(_MARKDOWN_TITLE.fullmatch, blocks)), None):
         return found[1]
+    return _first_line(text)
+
+
+def _first_line(text: str) -> str | None:
+    """The first paragraph, if it is as short as a title and ends like one."""
     first, _, rest = text.strip().partition("\n")
     if rest.startswith("\n") and len(first) <= _TITLE_LIMIT and not first.rstrip().endswith((".", "!", "?", ":", ",")):
-        return first.strip()
+        return first.lstrip("#").strip()
     return None
