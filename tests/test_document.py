@@ -252,7 +252,9 @@ def test_a_csv_file_is_a_table(tmp_path: Path) -> None:
     assert (document.title, document.is_prose) == ("berths", True)
 
 
-@pytest.mark.parametrize(("name", "prose"), [("a.py", False), ("a.JSON", False), ("a.md", True), ("a", True)])
+@pytest.mark.parametrize(
+    ("name", "prose"), [("a.py", False), ("refs.bib", False), ("a.JSON", False), ("a.md", True), ("a", True)]
+)
 def test_what_is_prose(tmp_path: Path, name: str, prose: bool) -> None:
     assert read_document(write(tmp_path / name, "x = 1")).is_prose is prose
     assert Document.from_text("x = 1", "t").is_prose

@@ -24,9 +24,10 @@ __all__ = ["Document", "Segment", "read_document"]
 
 # Files whose lines are no sentences: programs and data.
 _NO_PROSE: Final = frozenset(
-    ".bash .c .cc .cfg .clj .conf .cpp .cs .css .cu .cxx .dart .erl .ex .f90 .go .h .hpp .hs .ini .java .jl .js "
-    ".json .jsonl .jsx .kt .lisp .log .lua .m .ml .mm .php .pl .pm .ps1 .py .pyi .r .rb .rs .scala .scss .sh .sql "
-    ".svelte .swift .tf .toml .ts .tsx .vb .vue .xml .yaml .yml .zig .zsh".split()
+    ".aux .bash .bbl .bib .blg .bst .c .cc .cfg .clj .cls .conf .cpp .cs .css .cu .cxx .dart .erl .ex .f90 .fls .go "
+    ".h .hpp .hs .ini .java .jl .js .json .jsonl .jsx .kt .lisp .lof .log .lot .lua .m .ml .mm .php .pl .pm .ps1 "
+    ".py .pyi .r .rb .rs .scala .scss .sh .sql .sty .svelte .swift .tf .toc .toml .ts .tsx .vb .vue .xml .yaml .yml "
+    ".zig .zsh".split()
 )
 _MARKDOWN: Final = frozenset((".md", ".markdown"))
 _DELIMITED: Final = frozenset((".csv", ".tsv"))
