@@ -69,6 +69,8 @@ def test_missing_files_and_folders(tmp_path: Path) -> None:
         read_document(tmp_path / "none.txt")
     with pytest.raises(FileNotFoundError):
         read_document(tmp_path / "none.txt")
+    with pytest.raises(DocumentNotFoundError, match="an address: download the file"):
+        read_document("https://example.org/report.pdf")
     with pytest.raises(DocumentError, match="holds no file that can be read"):
         read_document(tmp_path)
 

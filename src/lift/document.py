@@ -40,6 +40,7 @@ _PARAGRAPH_END: Final = re.compile(r"[\f\u2029]")
 _LINE_END: Final = re.compile(r"\r\n|[\r\x85\u2028]")
 _MARKDOWN_TITLE: Final = re.compile(r"#{1,3}\s+(\S.*?)\s*#*")
 _TITLE_LIMIT: Final = 120
+_ADDRESS: Final = re.compile(r"(?:https?|ftp|s3|file):/")
 # At the end of a source that is a folder.
 _FOLDER_MARK: Final = "/"
 # How many of the files that were left out a warning names.
@@ -140,7 +141,9 @@ def _read_file(path: Path, title: str | None) -> Document:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise DocumentNotFoundError(f"no document at {path}") from None
+        # A path has lost one of the slashes.
+        hint = ", which is an address: download the file and name that" if _ADDRESS.match(str(path)) else ""
+        raise DocumentNotFoundError(f"no document at {path}{hint}") from None
     except OSError as error:
         raise DocumentError(f"cannot read {path}: {error.strerror}") from error
     if not data.strip():
