@@ -36,9 +36,11 @@ class ByPhraseBackend(Backend):
         """What of the document a request about `segment` holds."""
 
     def segments(self, document: Document, recipe: Recipe) -> list[Segment]:
-        """Raises:
-        DocumentError: the document is no prose, so that it has no sentences to ask about.
-        RecipeError: the recipe asks for more than questions about single segments.
+        """The segments to ask about.
+
+        Raises:
+            DocumentError: the document is no prose, so that it has no sentences to ask about.
+            RecipeError: the recipe asks for more than questions about single segments.
         """
         if recipe.ask_about != "everything" or recipe.document_share:
             raise RecipeError(f"{self.name} asks about single segments alone: not about needles, no document_share")
