@@ -17,6 +17,7 @@ from lift.errors import DocumentError, DocumentNotFoundError, LiftWarning
 from lift.formats.delimited import markdown_of_rows
 from lift.formats.folders import as_code, files_in
 from lift.formats.markdown import front_matter, without_marks
+from lift.formats.pandoc import WORD_PROCESSED
 from lift.formats.plain import decode_text
 from lift.formats.rich import read_rich, rich_suffix
 
@@ -31,8 +32,6 @@ _NO_PROSE: Final = frozenset(
 )
 _MARKDOWN: Final = frozenset((".md", ".markdown"))
 _DELIMITED: Final = frozenset((".csv", ".tsv"))
-# Their titles are paragraphs, and their headings those of chapters.
-_WORD_PROCESSED: Final = frozenset((".odt", ".rtf"))
 # Control characters but tab and newline; zero-width characters and soft hyphens, which only split words.
 _NOISE: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff]")
 # All that Unicode counts among the ends of paragraphs and lines.
@@ -159,7 +158,7 @@ def _read_file(path: Path, title: str | None) -> Document:
         hint = "; if it is a scan, run it through OCR first (for example ocrmypdf)" if rich == ".pdf" else ""
         raise DocumentError(f"{path} holds no text{hint}")
     if not (title or found) and (rich or suffix in (*_MARKDOWN, ".txt", "")):
-        found = (_first_line(text) if rich in _WORD_PROCESSED else None) or _heading(text)
+        found = (_first_line(text) if rich in WORD_PROCESSED else None) or _heading(text)
     return Document(text, title or (found or path.stem.replace("_", " "))[:_TITLE_LIMIT], str(path))
 
 

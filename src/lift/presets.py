@@ -99,10 +99,10 @@ _Lines.add_representer(
 
 def recipe_file(recipe: Recipe) -> str:
     """A YAML file of all knobs, each with its explanation and, where `recipe` departs from it, the paper's value."""
-    paper = PRESETS["paper"].to_dict()
+    paper, explanations = PRESETS["paper"].to_dict(), Recipe.explanations()
     knobs = []
     for name, value in recipe.to_dict().items():
-        told = Recipe.explanation(name)
+        told = explanations[name]
         if value != paper[name]:
             told += f" The paper: {paper[name]}."
         comment = textwrap.fill(told, _WIDTH, initial_indent="# ", subsequent_indent="# ")

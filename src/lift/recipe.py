@@ -209,9 +209,10 @@ class Recipe:
             raise RecipeError(f"the recipe is not valid: {details}") from None
 
     @classmethod
-    def explanation(cls, knob: str) -> str:
-        """What the knob of this name does."""
-        return str(TypeAdapter(cls).json_schema()["properties"][knob]["description"])
+    def explanations(cls) -> dict[str, str]:
+        """What each knob does, by its name."""
+        knobs = TypeAdapter(cls).json_schema()["properties"]
+        return {name: knob["description"] for name, knob in knobs.items()}
 
     def replace(self, **knobs: Any) -> Self:
         """A copy with other values for `knobs`, validated like `of`."""

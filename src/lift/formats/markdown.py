@@ -30,8 +30,9 @@ _BREAK: Final = re.compile(r"<br\s*/?>", re.IGNORECASE)
 # What is quoted, and what is said about a term, stays without the marks of its lines; ">>>" begins code.
 _QUOTED: Final = re.compile(r"^ {0,3}(?:>(?!>) ?)+(?:\[!\w+\][ \t]*(?:\n|\Z))?", re.MULTILINE)
 _TOLD: Final = re.compile(r"^:[ \t]{3}", re.MULTILINE)
-# Where a footnote is told: "[^1]: Not in winter."
-_FOOTNOTE: Final = re.compile(r"^ {0,3}\[\^([^\]\s]+)\]:[ \t]*", re.MULTILINE)
+# What refers to a footnote, and where that is told: "[^1]: Not in winter."
+_NOTE_MARK: Final = re.compile(r"\[\^([^\]\s]+)\]")
+_FOOTNOTE: Final = re.compile(rf"^ {{0,3}}{_NOTE_MARK.pattern}:[ \t]*", re.MULTILINE)
 _SPECIAL: Final = re.compile(r"[*_`\[\]<&\\~]")
 _BREAKS: Final = frozenset(("softbreak", "hardbreak"))
 _TEXTS: Final = frozenset(("text", "code_inline"))
@@ -64,8 +65,7 @@ def _without_marks_of_lines(markdown: str, notes: Collection[str]) -> str:
     """
     markdown = _TOLD.sub("\n", _QUOTED.sub("", markdown))
     if notes:
-        markdown = _FOOTNOTE.sub("", markdown)
-        markdown = re.sub(rf"\[\^(?:{'|'.join(map(re.escape, notes))})\]", "", markdown)
+        markdown = _NOTE_MARK.sub(lambda mark: "" if mark[1] in notes else mark[0], _FOOTNOTE.sub("", markdown))
     return markdown
 
 

@@ -11,7 +11,7 @@ from lift.errors import LiftWarning
 from lift.formats.markdown import without_marks
 from lift.formats.plain import decode_text
 
-__all__ = ["PANDOC_FORMATS", "text_by_pandoc"]
+__all__ = ["PANDOC_FORMATS", "WORD_PROCESSED", "text_by_pandoc"]
 
 # Pandoc's names of the formats, by suffix.
 PANDOC_FORMATS: Final = {
@@ -25,16 +25,17 @@ PANDOC_FORMATS: Final = {
     ".tex": "latex",
     ".textile": "textile",
 }
-# No text, or one that says itself how it is encoded.
-_BYTES: Final = frozenset((".odt", ".rtf"))
+# No text, or one that says itself how it is encoded; a title is a paragraph there, and headings are those of chapters.
+WORD_PROCESSED: Final = frozenset((".odt", ".rtf"))
 _MARKDOWN: Final = "commonmark+footnotes+pipe_tables+tex_math_dollars-raw_html"
 _FILTER: Final = Path(__file__).with_suffix(".lua")
 
 
 def text_by_pandoc(path: Path, data: bytes, suffix: str) -> str:
-    """What a file's reader sees, in Markdown, its title as the first heading; not the files that it includes.
+    """What a file's reader sees, in Markdown; not the files that it includes.
 
-    What pandoc does not understand is read as plain text, with a warning.
+    Its title is the first heading, but for those of `WORD_PROCESSED`. What pandoc does not understand is read as plain
+    text, with a warning.
 
     Args:
         path: for messages.
@@ -45,7 +46,7 @@ def text_by_pandoc(path: Path, data: bytes, suffix: str) -> str:
         ImportError: pandoc is not installed.
         ValueError: it is an ODT or RTF file, and damaged.
     """
-    source = data if suffix in _BYTES else decode_text(path, data)
+    source = data if suffix in WORD_PROCESSED else decode_text(path, data)
     try:
         return without_marks(_markdown(source, PANDOC_FORMATS[suffix]))
     except ValueError as error:
