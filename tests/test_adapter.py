@@ -204,6 +204,10 @@ class TestAnswers:
         monkeypatch.setattr(lifted._asker, "_folded", FoldedLora(lifted.adapted, lr=None, most_bytes=0))
         assert lifted.ask_many(questions, max_new_tokens=8) == folded
 
+    def test_what_can_be_folded_does_not_depend_on_the_first_answer(self, lifted: LiftedModel) -> None:
+        lifted.ask("Who?", adapter_scale=0, max_new_tokens=2)
+        assert len(lifted._asker._folded) > 0
+
     def test_several_threads_may_ask_with_the_adapter_and_without(self, lifted: LiftedModel) -> None:
         def ask(question: str, without: bool) -> str:
             return lifted.ask(question, without_adapter=without, max_new_tokens=20)

@@ -114,6 +114,54 @@ def test_an_answer_in_between_leaves_training_alone(base: lift.BaseModel, short:
         other.close()
 
 
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_an_adapter_counts_as_much_as_is_asked_for(kind: str, short: Document, base: lift.BaseModel) -> None:
+    def logits() -> torch.Tensor:
+        with torch.no_grad():
+            return base.network(input_ids=torch.tensor([[5, 6, 7]])).logits
+
+    def halve() -> None:
+        for name, weight in base.network.named_parameters():
+            if kind == "full":
+                weight.data = (weight.data + plain_values[name]) / 2
+            elif "lora_B" in name:
+                weight.data = weight.data / 2
+
+    plain, plain_values = logits(), plain_weights(base)
+    lifted = absorbed(short, base, kind)
+    with base.wearing(lifted.adapted):
+        whole = logits()
+        with base.wardrobe.scaled(0.5):
+            half = logits()
+        with base.wardrobe.scaled(0):
+            torch.testing.assert_close(logits(), plain)
+        with base.wardrobe.scaled(1):
+            assert torch.equal(logits(), whole)
+        assert torch.equal(logits(), whole)  # bit by bit as it was
+        halve()
+        torch.testing.assert_close(logits(), half)
+        assert not torch.allclose(half, whole)
+    with base.wearing(None), base.wardrobe.scaled(0.5):  # nothing is on, so nothing is scaled
+        assert torch.equal(logits(), plain)
+
+
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_half_of_it_counts_beside_a_text(kind: str, short: Document, base: lift.BaseModel) -> None:
+    def said(**options: Any) -> str:
+        answer = lifted.ask(QUESTION, max_new_tokens=12, **options)
+        assert "".join(lifted.stream(QUESTION, max_new_tokens=12, **options)).strip() == answer
+        return answer
+
+    lifted = absorbed(short, base, kind)
+    assert said() == said(adapter_scale=1)
+    assert said(adapter_scale=0) == said(without_adapter=True) != said()
+    text = short.text[:200]
+    assert said(context=text) == said(context=text, adapter_scale=0.5) != said(context=text, adapter_scale=1)
+    for impossible in (-1, float("nan"), float("inf")):
+        with pytest.raises(ModelError, match=f"cannot count {impossible} times"):
+            lifted.ask(QUESTION, adapter_scale=impossible)
+
+
 def test_two_do_not_train_at_once(base: lift.BaseModel) -> None:
     model = attach_adapter(base, RECIPE)
     with Trainer(model, RECIPE, base.turns) as trainer:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from lift.folding import FoldedLora
     from lift.model import Adapted, BaseModel
 
-__all__ = ["Asker"]
+__all__ = ["Asker", "default_scale"]
+
+_SCALE_BESIDE_TEXT: Final = 0.5
 
 _BATCH: Final = 16
 # Prompt tokens decoded together, at most; a longer prompt is decoded alone.
@@ -54,6 +57,7 @@ class Asker:
         *,
         max_new_tokens: int = 256,
         without_adapter: bool = False,
+        adapter_scale: float | None = None,
     ) -> list[str]:
         """The answers to unrelated questions, decoded greedily, in batches of prompts of like length.
 
@@ -62,14 +66,20 @@ class Asker:
             contexts: text to put before each question; what does not fit is cut out of its middle.
             max_new_tokens: limit of each answer; less where the context window has no room.
             without_adapter: what the base model says by itself.
+            adapter_scale: how much of the adapter counts, 1 is all of it; None is `default_scale` of the contexts.
+
+        Raises:
+            ModelError: a question alone does not fit, or `adapter_scale` is no scale.
         """
         contexts = contexts or [None] * len(questions)
+        if adapter_scale is None:
+            adapter_scale = min(map(default_scale, contexts), default=1.0)
         prompts = [
             self.prompt(question, context=context, max_new_tokens=max_new_tokens)
             for question, context in zip(questions, contexts, strict=True)
         ]
         shared = shared_prefix([tuple(prompt) for prompt in prompts]) if len(prompts) > 1 else 0
-        with self.answering(without_adapter=without_adapter):
+        with self.answering(without_adapter=without_adapter, adapter_scale=adapter_scale):
             if shared >= _SHARED_TOKENS:
                 return self._after_one_prefix(prompts, shared, max_new_tokens)
             answers: dict[int, str] = {}
@@ -104,10 +114,16 @@ class Asker:
         return self.chat_format.prompt_ids(question, history, context=self._fit(context, room))
 
     def decode(
-        self, prompts: Sequence[Sequence[int]], max_new_tokens: int, *, without_adapter: bool = False, **options: Any
+        self,
+        prompts: Sequence[Sequence[int]],
+        max_new_tokens: int,
+        *,
+        without_adapter: bool = False,
+        adapter_scale: float = 1.0,
+        **options: Any,
     ) -> list[str]:
         """What follows `prompts`, decoded together; `options` are those of `decode_batch`."""
-        with self.answering(without_adapter=without_adapter):
+        with self.answering(without_adapter=without_adapter, adapter_scale=adapter_scale):
             return self._decode(prompts, max_new_tokens, **options)
 
     def _decode(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, **options: Any) -> list[str]:
@@ -121,11 +137,22 @@ class Asker:
         )
 
     @contextmanager
-    def answering(self, *, without_adapter: bool = False) -> Iterator[None]:
-        """In its turn at the model; within, the adapter is on and LoRA folded, or nothing is on."""
+    def answering(self, *, without_adapter: bool = False, adapter_scale: float = 1.0) -> Iterator[None]:
+        """In its turn at the model; within, the adapter is on and LoRA folded, or nothing is on.
+
+        Raises:
+            ModelError: `adapter_scale` is no scale.
+        """
+        if not 0 <= adapter_scale < math.inf:
+            raise ModelError(f"an adapter cannot count {adapter_scale} times; give 1 for all of it, 0.5 for half")
         adapted = None if without_adapter else self._adapted
-        with self._base.wearing(adapted), self._folded.answering() if adapted else nullcontext():
-            yield
+        with self._base.wearing(adapted):
+            if adapted is None:
+                yield
+                return
+            folded = self._folded  # before scaling, which has no say in what can be folded
+            with self._base.wardrobe.scaled(adapter_scale), folded.answering():
+                yield
 
     @cached_property
     def _folded(self) -> FoldedLora:
@@ -147,6 +174,15 @@ class Asker:
             return text
         head, tail = -(-room // 2), room // 2
         return f"{tokenizer.decode(ids[:head])}{_CUT_MARK}{tokenizer.decode(ids[len(ids) - tail :])}"
+
+
+def default_scale(context: str | None) -> float:
+    """How much of an adapter counts where nobody says: all of it, or half where text stands before the question.
+
+    What was trained to answer by heart reads worse than the base model does; half-way between them it does both
+    (docs/benchmarks.md; weights between a model and its fine-tuned form: Wortsman et al., arXiv 2109.01903).
+    """
+    return 1.0 if context is None else _SCALE_BESIDE_TEXT
 
 
 def _batches(prompts: Sequence[Sequence[int]]) -> list[list[int]]:

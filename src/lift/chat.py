@@ -23,7 +23,7 @@ from lift.adapter import (
     save_adapter,
     save_merged,
 )
-from lift.asking import Asker
+from lift.asking import Asker, default_scale
 from lift.chat_format import Turn
 from lift.devices import NF4
 from lift.model import Adapted, BaseModel, load_base_model
@@ -66,7 +66,13 @@ class LiftedModel:
         return str(self.manifest.document["title"])
 
     def ask(
-        self, question: str, *, context: Context | None = None, without_adapter: bool = False, max_new_tokens: int = 256
+        self,
+        question: str,
+        *,
+        context: Context | None = None,
+        without_adapter: bool = False,
+        adapter_scale: float | None = None,
+        max_new_tokens: int = 256,
     ) -> str:
         """The answer to one question, decoded greedily.
 
@@ -76,10 +82,16 @@ class LiftedModel:
                 `lift.Retriever`; what does not fit is cut out of its middle, head and tail kept (the paper's
                 truncated ICL).
             without_adapter: what the base model says by itself.
+            adapter_scale: how much of the adapter counts, from 0, the base model, to 1, all of it; None is all, or a
+                half where there is a `context`, which a model between the two reads better.
             max_new_tokens: limit of the answer's length in tokens; less where the context window has no room.
         """
         return self.ask_many(
-            [question], context=context, without_adapter=without_adapter, max_new_tokens=max_new_tokens
+            [question],
+            context=context,
+            without_adapter=without_adapter,
+            adapter_scale=adapter_scale,
+            max_new_tokens=max_new_tokens,
         )[0]
 
     def ask_many(
@@ -88,11 +100,18 @@ class LiftedModel:
         *,
         context: Context | None = None,
         without_adapter: bool = False,
+        adapter_scale: float | None = None,
         max_new_tokens: int = 256,
     ) -> list[str]:
         """The answers to unrelated questions, in batches of questions of like length; see `ask`."""
         contexts = [_shown(context, question) for question in questions]
-        return self._asker.ask_many(questions, contexts, max_new_tokens=max_new_tokens, without_adapter=without_adapter)
+        return self._asker.ask_many(
+            questions,
+            contexts,
+            max_new_tokens=max_new_tokens,
+            without_adapter=without_adapter,
+            adapter_scale=adapter_scale,
+        )
 
     def stream(
         self,
@@ -101,13 +120,14 @@ class LiftedModel:
         history: Sequence[Turn] = (),
         context: Context | None = None,
         without_adapter: bool = False,
+        adapter_scale: float | None = None,
         max_new_tokens: int = 512,
     ) -> Iterator[str]:
         """The answer in pieces as they are decoded. Closing the iterator stops decoding.
 
         Args:
             history: earlier turns of the conversation; the oldest are left out where they don't fit.
-            question, context, without_adapter, max_new_tokens: see `ask`.
+            question, context, without_adapter, adapter_scale, max_new_tokens: see `ask`.
         """
         # "And when?" is about what was asked before.
         shown = _shown(context, " ".join([*(turn.question for turn in history[-1:]), question]))
@@ -122,6 +142,7 @@ class LiftedModel:
                     [prompt],
                     max_new_tokens,
                     without_adapter=without_adapter,
+                    adapter_scale=default_scale(shown) if adapter_scale is None else adapter_scale,
                     streamer=streamer,
                     stopping_criteria=[lambda ids, scores: torch.full(ids.shape[:1], stop.is_set(), device=ids.device)],
                 )

@@ -85,8 +85,13 @@ class _Layer:
         self._bias: torch.Tensor | None = base.bias
         self._down = cast(torch.Tensor, module.lora_A[name].weight)
         self._up = cast(torch.Tensor, module.lora_B[name].weight)
-        self._scale = float(module.scaling[name])
+        self._name = name
         self._folded = torch.empty(0)
+
+    @property
+    def _scale(self) -> float:
+        """Of now: for an answer it may be another one than in training."""
+        return float(self._module.scaling[self._name])
 
     def survives_rounding(self, lr: float | None) -> bool:
         """Whether most of the rounded weights are moved: by the first steps, after each of which B is larger by `lr`,

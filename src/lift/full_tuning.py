@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -109,6 +110,18 @@ class OtherWeights:
         self._swap(self._originals, requires_grad=False)
         for parameter in self._parameters:
             parameter.grad = None
+
+    @contextmanager
+    def scaled(self, scale: float) -> Iterator[None]:
+        """Within, the weights lie between the originals (0) and the other values (1), which come back as they were."""
+        whole = [parameter.data for parameter in self._parameters]
+        for parameter, original in zip(self._parameters, self._originals, strict=True):
+            parameter.data = torch.lerp(original, parameter.data, scale)
+        try:
+            yield
+        finally:
+            for parameter, value in zip(self._parameters, whole, strict=True):
+                parameter.data = value
 
     def _swap(self, values: Sequence[torch.Tensor], *, requires_grad: bool) -> None:
         for parameter, value in zip(self._parameters, values, strict=True):

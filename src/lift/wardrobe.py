@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
@@ -26,6 +26,9 @@ class Outfit(Protocol):
 
     def take_off(self) -> None:
         """The base model is as it was; also where somebody has taken it off already."""
+
+    def scaled(self, scale: float) -> AbstractContextManager[None]:
+        """Within, with it on, what it changes counts `scale` times."""
 
 
 class LoraLayers:
@@ -58,6 +61,11 @@ class LoraLayers:
             setattr(parent, name, layer.get_base_layer())
         # With it left behind, peft would take the next adapter for a second one of this.
         vars(self._network).pop("peft_config", None)
+
+    def scaled(self, scale: float) -> AbstractContextManager[None]:
+        from peft.helpers import rescale_adapter_scale
+
+        return rescale_adapter_scale(self._network, scale)
 
 
 class Wardrobe:
@@ -96,6 +104,12 @@ class Wardrobe:
             yield
         finally:
             self._change(before)
+
+    @contextmanager
+    def scaled(self, scale: float) -> Iterator[None]:
+        """Within, what is on counts `scale` times: 0 is the base model, 1 the adapter as it was trained."""
+        with self._on.scaled(scale) if self._on and scale != 1 else nullcontext():
+            yield
 
     def empty(self) -> None:
         """Nothing is on, until it is asked for."""

@@ -161,6 +161,10 @@ def test_ask_with_a_text_in_the_context(adapter: Path, here: Here) -> None:
         assert done.returncode == 0, done.stderr
         answers.add(done.stdout)
     assert len(answers) == 3
+    base, scaled = (here("ask", adapter, "Who?", *how) for how in (["--base"], ["--adapter-scale", "0"]))
+    assert base.stdout == scaled.stdout
+    done = here("ask", adapter, "Who?", "--adapter-scale", "-1")
+    assert done.returncode == 2
     done = here("ask", adapter, "Who?", "--context", EXAMPLE / "picardo.txt", "--retrieve", EXAMPLE / "picardo.txt")
     assert done.returncode == 2
     assert "either --context or --retrieve" in done.stderr

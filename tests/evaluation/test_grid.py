@@ -53,7 +53,9 @@ class Small(Benchmark):
 
 
 def grid(base: Any, *methods: str, benchmark: Benchmark | None = None, **options: Any) -> Grid:
-    return Grid(benchmark or Small(), [parse_method(method) for method in methods], base=base, recipe=RECIPE, **options)
+    return Grid(
+        benchmark or Small(), [parse_method(method) for method in methods], base=base, **{"recipe": RECIPE, **options}
+    )
 
 
 def test_every_method(tiny: Any, tmp_path: Path) -> None:
@@ -107,6 +109,21 @@ def test_knobs_of_a_method_and_other_recipes_are_results_of_their_own(tiny: Any,
     runs = {run.cell.method: run.costs["tasks"] for run in read_runs(tmp_path)}
     assert runs["lift:tasks_per_segment=1"] < runs["lift"]
     assert len({cell.recipe for cell in grid(tiny, "lift:tasks_per_segment=1", "lift").cells}) == 2
+
+
+def test_answers_with_a_part_of_the_adapter_share_its_training(tiny: Any, tmp_path: Path) -> None:
+    methods = ("base", "lift", "lift:adapter_scale=0", "lift:adapter_scale=1", "lift+rag", "lift+rag:adapter_scale=0.5")
+    with Results(tmp_path) as results:
+        recipe = {"rank": 2, "lr": 0.1, "epochs": 1, "min_steps": 8}
+        assert grid(tiny, *methods, recipe=Recipe.of(recipe)).run(results) == 0
+    said: dict[str, list[str]] = {}
+    for answer in read_answers(tmp_path):
+        said.setdefault(answer.cell.method, []).append(answer.answer)
+    runs = {run.cell.method: run for run in read_runs(tmp_path)}
+    assert said["lift:adapter_scale=0"] == said["base"] != said["lift"] == said["lift:adapter_scale=1"]
+    assert said["lift+rag"] == said["lift+rag:adapter_scale=0.5"]  # the default
+    assert runs["lift:adapter_scale=0"].damage == runs["base"].damage != runs["lift"].damage
+    assert len({run.prepare_seconds for name, run in runs.items() if name != "base"}) == 1
 
 
 def test_a_method_that_fails_is_counted_and_tried_again(
@@ -197,6 +214,9 @@ def test_methods_know_their_names() -> None:
     assert (spec.helper, spec.knobs) == ("org/name", ["segment_max_chars=400"])
     with pytest.raises(BenchmarkError, match="no method 'lora'; there are base"):
         parse_method("lora")
+    assert parse_method("lift+rag:adapter_scale=0.5:lr=1e-3").knobs == ["lr=1e-3"]
+    with pytest.raises(BenchmarkError, match="adapter_scale=half is no number"):
+        parse_method("lift:adapter_scale=half")
     with pytest.raises(BenchmarkError, match="joined with colons"):
         parse_method("epochs=3")  # what is left of lift:lr=1e-3,epochs=3
 

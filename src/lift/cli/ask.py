@@ -27,6 +27,7 @@ def ask(
     base: Annotated[bool, typer.Option("--base", help="What the base model says without the adapter.")] = False,
     context: options.Context = None,
     retrieve: options.Retrieve = None,
+    adapter_scale: options.AdapterScale = None,
     questions_file: Annotated[
         Path | None,
         typer.Option("--questions", metavar="FILE.jsonl", help='A question a line: {"id": ..., "question": ...}.'),
@@ -64,7 +65,13 @@ def ask(
         # A part at a time, so that an interruption loses little of a long file.
         for start in range(0, len(asked), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            answers = lifted.ask_many(asked[part], context=shown, without_adapter=base, max_new_tokens=max_new_tokens)
+            answers = lifted.ask_many(
+                asked[part],
+                context=shown,
+                without_adapter=base,
+                adapter_scale=adapter_scale,
+                max_new_tokens=max_new_tokens,
+            )
             for answer, record in zip_longest(answers, records[part]):
                 typer.echo(answer if record is None else _line(record, answer), file)
     if out is not None:

@@ -18,6 +18,7 @@ def chat(
     base: Annotated[bool, typer.Option("--base", help="Talk to the base model without the adapter.")] = False,
     context: options.Context = None,
     retrieve: options.Retrieve = None,
+    adapter_scale: options.AdapterScale = None,
     model: options.StoredModel = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
@@ -45,7 +46,9 @@ def chat(
             conversation = lifted.chat()
         elif question:
             try:
-                for piece in conversation.ask(question, context=shown, without_adapter=base):
+                for piece in conversation.ask(
+                    question, context=shown, without_adapter=base, adapter_scale=adapter_scale
+                ):
                     typer.echo(piece, nl=False)
             except KeyboardInterrupt:
                 pass

@@ -106,6 +106,17 @@ Retrieve = Annotated[
 ]
 
 
+AdapterScale = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        metavar="X",
+        help="How much of the adapter counts: 1 is all of it, 0 the base model. Default: 1, or 0.5 with --retrieve or "
+        "--context, since a model between the two reads better.",
+    ),
+]
+
+
 def shown_text(context: Path | None, retrieve: Path | None) -> str | Retriever | None:
     """What --context or --retrieve puts into prompts."""
     if context and retrieve:

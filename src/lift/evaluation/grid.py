@@ -157,8 +157,15 @@ class Grid:
         folder = results.folder / _WORK / job.cell.document / hashlib.sha256(trained.encode()).hexdigest()[:16]
         method: Method | None = None
         try:
-            generator, room, helper = self._generator_for(job), self._benchmark.max_new_tokens, job.method.helper
-            setting = Setting(self._base, job.recipe, generator, folder, room, helper)
+            setting = Setting(
+                self._base,
+                job.recipe,
+                self._generator_for(job),
+                folder,
+                self._benchmark.max_new_tokens,
+                job.method.helper,
+                job.method.adapter_scale,
+            )
             method = job.method.open(setting)
             started = time.monotonic()
             method.prepare(job.document)

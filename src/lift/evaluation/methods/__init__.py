@@ -34,13 +34,14 @@ _HELPED: Final = {"embed": "sentence-transformers", "llmlingua": "llmlingua"}
 
 
 class MethodSpec:
-    """A method with knobs of its own, as the user writes it: `lift`, `raw:lr=1e-3`, `embed:model=DIR`.
+    """A method with knobs of its own, as the user writes it: `lift`, `raw:lr=1e-3`, `lift+rag:adapter_scale=0.75`.
 
     Attributes:
         text: as written; its name in results.
         name: of the method.
         knobs: of the recipe, as `key=value`.
         helper: the embedding or compression model; None is the method's default, or that it has none.
+        adapter_scale: how much of what it trained counts in answers; None is lift's default.
         training: what it trains; methods with the same one, on the same document, can share it.
         trains: whether seeds and knobs of training make a difference.
     """
@@ -49,14 +50,27 @@ class MethodSpec:
         self.text = text
         self.name, _, knobs = text.partition(":")
         self.knobs = [knob for knob in knobs.split(":") if knob]
-        self.helper: str | None = None
-        if self.name in _HELPED and self.knobs and self.knobs[0].startswith("model="):
-            self.helper = self.knobs.pop(0).removeprefix("model=")
         if self.name not in METHODS:
             hint = "; knobs are joined with colons: lift:epochs=8:rank=128" if "=" in self.name else ""
             raise BenchmarkError(f"no method {self.name!r}; there are {', '.join(METHODS)}{hint}")
         self.training = self.name.partition("+")[0]
         self.trains = self.name not in _SEEDLESS
+        self.helper = self._take("model") if self.name in _HELPED else None
+        scale = self._take("adapter_scale") if self.trains else None
+        try:
+            self.adapter_scale = None if scale is None else float(scale)
+        except ValueError:
+            raise BenchmarkError(
+                f"adapter_scale={scale} is no number; 1 is the whole adapter, 0.5 half of it"
+            ) from None
+
+    def _take(self, name: str) -> str | None:
+        """The value of a knob that is not the recipe's."""
+        for knob in self.knobs:
+            if knob.startswith(f"{name}="):
+                self.knobs.remove(knob)
+                return knob.partition("=")[2]
+        return None
 
     def check_installed(self) -> None:
         """Raises MissingExtraError where the method needs a package that is not there."""

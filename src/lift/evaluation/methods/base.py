@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lift.asking import Asker
+from lift.asking import Asker, default_scale
 from lift.document import Document
 from lift.recipe import Recipe
 
@@ -30,6 +30,7 @@ class Setting:
         folder: for the state of a run that may be interrupted.
         max_new_tokens: room for an answer.
         helper: the method's own model, by a hub name or a folder; None is its default.
+        adapter_scale: how much of what was trained counts in answers; None is `default_scale`.
     """
 
     base: BaseModel
@@ -38,6 +39,7 @@ class Setting:
     folder: Path
     max_new_tokens: int
     helper: str | None = None
+    adapter_scale: float | None = None
 
 
 class Method(ABC):
@@ -65,22 +67,31 @@ class Method(ABC):
     def answer(self, document: Document, questions: Sequence[str]) -> list[str]:
         """Answers, decoded greedily with the one prompt that all methods share."""
         asker = self._asker(self.setting.recipe.prompt_template, document.title)
-        return asker.ask_many(questions, self.contexts(document, questions), max_new_tokens=self.setting.max_new_tokens)
+        return asker.ask_many(
+            questions,
+            self.contexts(document, questions),
+            max_new_tokens=self.setting.max_new_tokens,
+            adapter_scale=self.setting.adapter_scale,
+        )
 
     def decoder(self, document: Document, question: str) -> Callable[[int], object]:
         """A function that answers `question` with exactly so many tokens."""
         asker = self._asker(self.setting.recipe.prompt_template, document.title)
         (context,) = self.contexts(document, [question])
+        scale = self.setting.adapter_scale
+        scale = default_scale(context) if scale is None else scale
 
         def decode(tokens: int) -> object:
             prompt = asker.prompt(question, context=context, max_new_tokens=tokens)
-            return asker.decode([prompt], tokens, min_new_tokens=tokens)
+            return asker.decode([prompt], tokens, adapter_scale=scale, min_new_tokens=tokens)
 
         return decode
 
     def ask_plainly(self, questions: Sequence[str]) -> list[str]:
         """Answers to questions that have nothing to do with a document, asked without its title or text."""
-        return self._asker("{question}", "").ask_many(questions, max_new_tokens=self.setting.max_new_tokens)
+        return self._asker("{question}", "").ask_many(
+            questions, max_new_tokens=self.setting.max_new_tokens, adapter_scale=self.setting.adapter_scale
+        )
 
     def _asker(self, prompt_template: str, title: str) -> Asker:
         base = self.setting.base
