@@ -31,6 +31,7 @@ def test_encodings_are_detected(tmp_path: Path, encoding: str) -> None:
 def test_normalisation() -> None:
     assert normalise("\ufeffa\r\nb\rc\fd\x00e\u00adf\u200b cafe\u0301") == "a\nb\nc\n\ndef café"
     assert normalise("a\u2028b\x85c\u2029d\r\r\ne") == "a\nb\nc\n\nd\n\ne"
+    assert normalise("5\u00a0km\tto\u2009the\u3000north\u202f!\n") == "5 km\tto the north !\n"
 
 
 @pytest.mark.parametrize(

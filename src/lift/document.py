@@ -37,6 +37,8 @@ _NOISE: Final = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\u00ad\u200b\u2060\ufeff
 # All that Unicode counts among the ends of paragraphs and lines.
 _PARAGRAPH_END: Final = re.compile(r"[\f\u2029]")
 _LINE_END: Final = re.compile(r"\r\n|[\r\x85\u2028]")
+# No-break, thin and other spaces: to a model "5 km" with one of them is another word than the user's.
+_ODD_SPACE: Final = re.compile(r"[^\S \t\n]")
 _MARKDOWN_TITLE: Final = re.compile(r"#{1,3}\s+(\S.*?)\s*#*")
 _TITLE_LIMIT: Final = 120
 _ADDRESS: Final = re.compile(r"(?:https?|ftp|s3|file):/")
@@ -163,9 +165,9 @@ def _read_file(path: Path, title: str | None) -> Document:
 
 
 def normalise(text: str) -> str:
-    """Unix line ends, composed characters (NFC), no control or zero-width characters."""
+    """Unix line ends, plain spaces, composed characters (NFC), no control or zero-width characters."""
     text = _PARAGRAPH_END.sub("\n\n", _LINE_END.sub("\n", text))
-    return unicodedata.normalize("NFC", _NOISE.sub("", text))
+    return unicodedata.normalize("NFC", _ODD_SPACE.sub(" ", _NOISE.sub("", text)))
 
 
 def _heading(text: str) -> str | None:
