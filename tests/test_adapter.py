@@ -12,7 +12,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 import lift
-from lift.adapter import read_manifest
+from lift.adapter import read_manifest, save_merged
 from lift.chat import LiftedModel
 from lift.errors import AdapterError, AdapterExistsError, BaseModelMismatchError, LiftWarning, ModelError
 from lift.folding import FoldedLora
@@ -129,6 +129,18 @@ def test_a_merged_model_needs_no_peft(folder: Path, tmp_path: Path) -> None:
         torch.testing.assert_close(merged(ids).logits, lifted.adapted(ids).logits, rtol=1e-4, atol=1e-4)
     with pytest.raises(AdapterExistsError, match="not empty"):
         lifted.save(tmp_path / "merged", merged=True)
+
+
+def test_a_part_of_the_adapter_is_merged(folder: Path, tiny_model: Path, tmp_path: Path) -> None:
+    lifted = lift.load(folder, device="cpu", dtype="float32")
+    fresh = lift.load_base_model(tiny_model, device="cpu", dtype="float32")
+    save_merged(fresh, folder, tmp_path / "half", adapter_scale=0.5)
+    half = AutoModelForCausalLM.from_pretrained(tmp_path / "half", dtype=torch.float32)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad(), lifted.base.wearing(lifted.adapted), lifted.base.wardrobe.scaled(0.5):
+        torch.testing.assert_close(half(ids).logits, lifted.adapted(ids).logits, rtol=1e-4, atol=1e-4)
+    with torch.no_grad():
+        assert not torch.allclose(half(ids).logits, lifted.adapted(ids).logits, rtol=1e-2, atol=1e-2)
 
 
 class TestWhatDoesNotMatch:

@@ -158,7 +158,7 @@ def test_half_of_it_counts_beside_a_text(kind: str, short: Document, base: lift.
     text = short.text[:200]
     assert said(context=text) == said(context=text, adapter_scale=0.5) != said(context=text, adapter_scale=1)
     for impossible in (-1, float("nan"), float("inf")):
-        with pytest.raises(ModelError, match=f"cannot count {impossible} times"):
+        with pytest.raises(AdapterError, match=f"cannot count {impossible} times"):
             lifted.ask(QUESTION, adapter_scale=impossible)
 
 

@@ -226,13 +226,14 @@ def _load_lora(base: BaseModel, folder: Path) -> PeftModel:
     return adapted.eval()
 
 
-def save_merged(base: BaseModel, adapter_folder: Path, folder: Path) -> None:
+def save_merged(base: BaseModel, adapter_folder: Path, folder: Path, *, adapter_scale: float = 1.0) -> None:
     """Write a full model with the adapter merged into the weights.
 
     Args:
         base: a base model for this alone: its weights are changed.
         adapter_folder: a finished adapter.
         folder: where to; it must not exist or be empty.
+        adapter_scale: how much of the adapter counts.
 
     Raises:
         AdapterExistsError: `folder` is not empty.
@@ -248,7 +249,8 @@ def save_merged(base: BaseModel, adapter_folder: Path, folder: Path) -> None:
     adapted = load_adapter(base, adapter_folder)
     if isinstance(adapted, FullTuning):
         raise AdapterError(f"{adapter_folder} is a full model already; copy it, or use it as it is")
-    merged = adapted.merge_and_unload()
+    with base.wardrobe.scaled(adapter_scale):
+        merged = adapted.merge_and_unload()
     folder.mkdir(parents=True, exist_ok=True)
     merged.save_pretrained(folder)
     base.tokenizer.save_pretrained(folder)

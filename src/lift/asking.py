@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -69,7 +68,8 @@ class Asker:
             adapter_scale: how much of the adapter counts, 1 is all of it; None is `default_scale` of the contexts.
 
         Raises:
-            ModelError: a question alone does not fit, or `adapter_scale` is no scale.
+            ModelError: a question alone does not fit.
+            AdapterError: `adapter_scale` is negative or not finite.
         """
         contexts = contexts or [None] * len(questions)
         if adapter_scale is None:
@@ -138,13 +138,7 @@ class Asker:
 
     @contextmanager
     def answering(self, *, without_adapter: bool = False, adapter_scale: float = 1.0) -> Iterator[None]:
-        """In its turn at the model; within, the adapter is on and LoRA folded, or nothing is on.
-
-        Raises:
-            ModelError: `adapter_scale` is no scale.
-        """
-        if not 0 <= adapter_scale < math.inf:
-            raise ModelError(f"an adapter cannot count {adapter_scale} times; give 1 for all of it, 0.5 for half")
+        """In its turn at the model; within, the adapter is on and LoRA folded, or nothing is on."""
         adapted = None if without_adapter else self._adapted
         with self._base.wearing(adapted):
             if adapted is None:

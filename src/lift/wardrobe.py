@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
@@ -107,7 +108,13 @@ class Wardrobe:
 
     @contextmanager
     def scaled(self, scale: float) -> Iterator[None]:
-        """Within, what is on counts `scale` times: 0 is the base model, 1 the adapter as it was trained."""
+        """Within, what is on counts `scale` times: 0 is the base model, 1 the adapter as it was trained.
+
+        Raises:
+            AdapterError: `scale` is negative or not finite.
+        """
+        if not 0 <= scale < math.inf:
+            raise AdapterError(f"an adapter cannot count {scale} times; 1 is all of it, 0.5 half, 0 the base model")
         with self._on.scaled(scale) if self._on and scale != 1 else nullcontext():
             yield
 

@@ -163,8 +163,8 @@ def test_ask_with_a_text_in_the_context(adapter: Path, here: Here) -> None:
     assert len(answers) == 3
     base, scaled = (here("ask", adapter, "Who?", *how) for how in (["--base"], ["--adapter-scale", "0"]))
     assert base.stdout == scaled.stdout
-    done = here("ask", adapter, "Who?", "--adapter-scale", "-1")
-    assert done.returncode == 2
+    for impossible in (["--adapter-scale", "-1"], ["--adapter-scale", "0.5", "--base"]):
+        assert here("ask", adapter, "Who?", *impossible).returncode == 2
     done = here("ask", adapter, "Who?", "--context", EXAMPLE / "picardo.txt", "--retrieve", EXAMPLE / "picardo.txt")
     assert done.returncode == 2
     assert "either --context or --retrieve" in done.stderr
@@ -201,7 +201,7 @@ def test_recipe_writes_a_file_that_can_be_named(tmp_path: Path, here: Here) -> N
 
 
 def test_merge_writes_a_full_model(adapter: Path, tmp_path: Path, here: Here) -> None:
-    done = here("merge", adapter, "--out", tmp_path / "merged")
+    done = here("merge", adapter, "--adapter-scale", "0.5", "--out", tmp_path / "merged")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "merged" / "model.safetensors").exists()
 

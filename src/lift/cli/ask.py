@@ -54,6 +54,7 @@ def ask(
     records = _read_questions(questions_file) if questions_file else []
     asked = questions or [str(record["question"]) for record in records]
 
+    options.check_scale(base, adapter_scale)
     shown = options.shown_text(context, retrieve)
 
     from lift.chat import load

@@ -27,6 +27,7 @@ def chat(
 
     Ctrl-C stops an answer; Ctrl-D or /exit ends the conversation; /new starts another one.
     """
+    options.check_scale(base, adapter_scale)
     shown = options.shown_text(context, retrieve)
 
     from lift.chat import load

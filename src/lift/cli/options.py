@@ -117,6 +117,14 @@ AdapterScale = Annotated[
 ]
 
 
+def check_scale(base: bool, adapter_scale: float | None) -> None:
+    """--base and --adapter-scale say different things about the same."""
+    if base and adapter_scale is not None:
+        raise typer.BadParameter(
+            "--base is the model without the adapter; give one of them", param_hint="--adapter-scale"
+        )
+
+
 def shown_text(context: Path | None, retrieve: Path | None) -> str | Retriever | None:
     """What --context or --retrieve puts into prompts."""
     if context and retrieve:
