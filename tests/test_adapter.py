@@ -45,6 +45,7 @@ def test_the_folder_is_a_plain_peft_folder_with_a_manifest(folder: Path, tiny_mo
     assert manifest.document["sha256"] == short.sha256
     assert manifest.base_model["id"] == str(tiny_model)
     assert manifest.recipe["rank"] == 4
+    assert manifest.scale_beside_text == 0.75
     assert manifest.counts["tasks"] == 10
     assert manifest.counts["segments"] == 5
     assert manifest.counts["recorded segments that do not match the document"] == 101

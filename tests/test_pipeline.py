@@ -67,6 +67,7 @@ def test_any_model_learns_quotes_without_a_generator(short: Document, base: lift
     for name in ("a", "b"):
         lifted = lift.absorb(short, model=base, generator="quotes", recipe=KNOBS, out=tmp_path / name)
         assert lifted.manifest.generator == "quotes"
+        assert lifted.manifest.scale_beside_text == 0.5  # it was taught to recite
         assert lifted.manifest.counts["tasks"] > 5
         lifted.close()
     first, second = (tmp_path / name / "adapter_model.safetensors" for name in ("a", "b"))

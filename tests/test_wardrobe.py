@@ -1,5 +1,6 @@
 """Several adapters on one base model: each answers, trains and is saved as if it were alone."""
 
+import dataclasses
 import gc
 import weakref
 from pathlib import Path
@@ -146,7 +147,7 @@ def test_an_adapter_counts_as_much_as_is_asked_for(kind: str, short: Document, b
 
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
-def test_half_of_it_counts_beside_a_text(kind: str, short: Document, base: lift.BaseModel) -> None:
+def test_less_of_it_counts_beside_a_text(kind: str, short: Document, base: lift.BaseModel) -> None:
     def said(**options: Any) -> str:
         answer = lifted.ask(QUESTION, max_new_tokens=12, **options)
         assert "".join(lifted.stream(QUESTION, max_new_tokens=12, **options)).strip() == answer
@@ -156,7 +157,11 @@ def test_half_of_it_counts_beside_a_text(kind: str, short: Document, base: lift.
     assert said() == said(adapter_scale=1)
     assert said(adapter_scale=0) == said(without_adapter=True) != said()
     text = short.text[:200]
-    assert said(context=text) == said(context=text, adapter_scale=0.5) != said(context=text, adapter_scale=1)
+    for scale in (0.5, 1.0):
+        manifest = dataclasses.replace(lifted.manifest, scale_beside_text=scale)
+        lifted = lift.LiftedModel(base, lifted.adapted, manifest)
+        assert said(context=text) == said(context=text, adapter_scale=scale)
+    assert said(context=text, adapter_scale=0.5) != said(context=text, adapter_scale=1)
     for impossible in (-1, float("nan"), float("inf")):
         with pytest.raises(AdapterError, match=f"cannot count {impossible} times"):
             lifted.ask(QUESTION, adapter_scale=impossible)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MANIFEST_FILE",
+    "SCALE_BESIDE_TEXT",
+    "SCALE_OF_QUOTES",
     "TASKS_FILE",
     "Manifest",
     "check_base_model",
@@ -40,6 +42,10 @@ __all__ = [
 
 MANIFEST_FILE: Final = "lift.json"
 TASKS_FILE: Final = "tasks.jsonl"
+# A model that was trained to answer by heart reads worse than the base model; between the two is one that does both
+# (docs/benchmarks.md; Wortsman et al., arXiv 2109.01903). Answers that are the text's sentences teach it to recite.
+SCALE_BESIDE_TEXT: Final = 0.75
+SCALE_OF_QUOTES: Final = 0.5
 _FORMAT: Final = 1
 _ADAPTER_FILES: Final = ("adapter_config.json", "adapter_model.safetensors")
 _LIBRARIES: Final = ("lift-llm", "torch", "transformers", "peft")
@@ -59,6 +65,7 @@ class Manifest:
         seconds: generation, training, total.
         versions: of the libraries that made it.
         files: sha256 of the adapter's files.
+        scale_beside_text: how much of the adapter counts where text is shown with a question, unless the user says.
     """
 
     document: Mapping[str, Any]
@@ -70,6 +77,7 @@ class Manifest:
     seconds: Mapping[str, float]
     versions: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    scale_beside_text: float = SCALE_BESIDE_TEXT
     format: int = _FORMAT
 
 

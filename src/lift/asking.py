@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from lift.folding import FoldedLora
     from lift.model import Adapted, BaseModel
 
-__all__ = ["Asker", "default_scale"]
-
-_SCALE_BESIDE_TEXT: Final = 0.5
+__all__ = ["Asker"]
 
 _BATCH: Final = 16
 # Prompt tokens decoded together, at most; a longer prompt is decoded alone.
@@ -39,15 +37,19 @@ class Asker:
         base: the model.
         adapted: what it has on to answer; None is nothing.
         chat_format: how a question is put.
+        scale_beside_text: how much of `adapted` counts where text stands before the question.
 
     Attributes:
         chat_format: as given.
     """
 
-    def __init__(self, base: BaseModel, adapted: Adapted | None, chat_format: ChatFormat) -> None:
+    def __init__(
+        self, base: BaseModel, adapted: Adapted | None, chat_format: ChatFormat, scale_beside_text: float = 1.0
+    ) -> None:
         self._base = base
         self._adapted = adapted
         self.chat_format = chat_format
+        self._scale_beside_text = scale_beside_text
 
     def ask_many(
         self,
@@ -65,15 +67,14 @@ class Asker:
             contexts: text to put before each question; what does not fit is cut out of its middle.
             max_new_tokens: limit of each answer; less where the context window has no room.
             without_adapter: what the base model says by itself.
-            adapter_scale: how much of the adapter counts, 1 is all of it; None is `default_scale` of the contexts.
+            adapter_scale: how much of the adapter counts; None is as much as `scale` says.
 
         Raises:
             ModelError: a question alone does not fit.
             AdapterError: `adapter_scale` is negative or not finite.
         """
         contexts = contexts or [None] * len(questions)
-        if adapter_scale is None:
-            adapter_scale = min(map(default_scale, contexts), default=1.0)
+        adapter_scale = self.scale(adapter_scale, beside_text=any(contexts))
         prompts = [
             self.prompt(question, context=context, max_new_tokens=max_new_tokens)
             for question, context in zip(questions, contexts, strict=True)
@@ -87,6 +88,12 @@ class Asker:
                 decoded = self._decode([prompts[number] for number in batch], max_new_tokens)
                 answers.update(zip(batch, decoded, strict=True))
             return [answers[number] for number in range(len(questions))]
+
+    def scale(self, asked: float | None, *, beside_text: bool) -> float:
+        """How much of the adapter counts: what was asked for, or else all of it, or less where text is shown."""
+        if asked is not None:
+            return asked
+        return self._scale_beside_text if beside_text else 1.0
 
     def prompt(
         self, question: str, history: Sequence[Turn] = (), *, context: str | None = None, max_new_tokens: int = 256
@@ -168,15 +175,6 @@ class Asker:
             return text
         head, tail = -(-room // 2), room // 2
         return f"{tokenizer.decode(ids[:head])}{_CUT_MARK}{tokenizer.decode(ids[len(ids) - tail :])}"
-
-
-def default_scale(context: str | None) -> float:
-    """How much of an adapter counts where nobody says: all of it, or half where text stands before the question.
-
-    What was trained to answer by heart reads worse than the base model does; half-way between them it does both
-    (docs/benchmarks.md; weights between a model and its fine-tuned form: Wortsman et al., arXiv 2109.01903).
-    """
-    return 1.0 if context is None else _SCALE_BESIDE_TEXT
 
 
 def _batches(prompts: Sequence[Sequence[int]]) -> list[list[int]]:

@@ -23,7 +23,7 @@ from lift.adapter import (
     save_adapter,
     save_merged,
 )
-from lift.asking import Asker, default_scale
+from lift.asking import Asker
 from lift.chat_format import Turn
 from lift.devices import NF4
 from lift.model import Adapted, BaseModel, load_base_model
@@ -58,7 +58,7 @@ class LiftedModel:
         self._tasks = tasks
         self._scratch = scratch  # kept alive as long as this object: it holds the tasks
         chat_format = base.chat_format(manifest.recipe["prompt_template"], manifest.document["title"])
-        self._asker = Asker(base, adapted, chat_format)
+        self._asker = Asker(base, adapted, chat_format, manifest.scale_beside_text)
 
     @property
     def title(self) -> str:
@@ -82,8 +82,8 @@ class LiftedModel:
                 `lift.Retriever`; what does not fit is cut out of its middle, head and tail kept (the paper's
                 truncated ICL).
             without_adapter: what the base model says by itself.
-            adapter_scale: how much of the adapter counts, from 0, the base model, to 1, all of it; None is all, or a
-                half where there is a `context`, which a model between the two reads better.
+            adapter_scale: how much of the adapter counts, from 0, the base model, to 1, all of it; None is all, or
+                `manifest.scale_beside_text` where there is a `context`, which a model between the two reads better.
             max_new_tokens: limit of the answer's length in tokens; less where the context window has no room.
         """
         return self.ask_many(
@@ -142,7 +142,7 @@ class LiftedModel:
                     [prompt],
                     max_new_tokens,
                     without_adapter=without_adapter,
-                    adapter_scale=default_scale(shown) if adapter_scale is None else adapter_scale,
+                    adapter_scale=self._asker.scale(adapter_scale, beside_text=bool(shown)),
                     streamer=streamer,
                     stopping_criteria=[lambda ids, scores: torch.full(ids.shape[:1], stop.is_set(), device=ids.device)],
                 )

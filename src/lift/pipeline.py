@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
-from lift.adapter import TASKS_FILE, Manifest, check_output_folder, save_adapter
+from lift.adapter import SCALE_BESIDE_TEXT, SCALE_OF_QUOTES, TASKS_FILE, Manifest, check_output_folder, save_adapter
 from lift.atomic import write_atomically
 from lift.attaching import attach_adapter
 from lift.chat import LiftedModel
@@ -146,6 +146,7 @@ def absorb(
                     "training": round(run.seconds, 2),
                     "total": round(time.monotonic() - started, 2),
                 },
+                scale_beside_text=SCALE_OF_QUOTES if backend.quotes else SCALE_BESIDE_TEXT,
             )
             if out is not None:
                 manifest = save_adapter(base, adapted, manifest, folder)

@@ -112,7 +112,14 @@ def test_knobs_of_a_method_and_other_recipes_are_results_of_their_own(tiny: Any,
 
 
 def test_answers_with_a_part_of_the_adapter_share_its_training(tiny: Any, tmp_path: Path) -> None:
-    methods = ("base", "lift", "lift:adapter_scale=0", "lift:adapter_scale=1", "lift+rag", "lift+rag:adapter_scale=0.5")
+    methods = (
+        "base",
+        "lift",
+        "lift:adapter_scale=0",
+        "lift:adapter_scale=1",
+        "lift+rag",
+        "lift+rag:adapter_scale=0.75",
+    )
     with Results(tmp_path) as results:
         recipe = {"rank": 2, "lr": 0.1, "epochs": 1, "min_steps": 8}
         assert grid(tiny, *methods, recipe=Recipe.of(recipe)).run(results) == 0
@@ -121,7 +128,7 @@ def test_answers_with_a_part_of_the_adapter_share_its_training(tiny: Any, tmp_pa
         said.setdefault(answer.cell.method, []).append(answer.answer)
     runs = {run.cell.method: run for run in read_runs(tmp_path)}
     assert said["lift:adapter_scale=0"] == said["base"] != said["lift"] == said["lift:adapter_scale=1"]
-    assert said["lift+rag"] == said["lift+rag:adapter_scale=0.5"]  # the default
+    assert said["lift+rag"] == said["lift+rag:adapter_scale=0.75"]  # the default
     assert runs["lift:adapter_scale=0"].damage == runs["base"].damage != runs["lift"].damage
     assert len({run.prepare_seconds for name, run in runs.items() if name != "base"}) == 1
 

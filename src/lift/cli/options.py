@@ -111,8 +111,8 @@ AdapterScale = Annotated[
     typer.Option(
         min=0.0,
         metavar="X",
-        help="How much of the adapter counts: 1 is all of it, 0 the base model. Default: 1, or 0.5 with --retrieve or "
-        "--context, since a model between the two reads better.",
+        help="How much of the adapter counts: 1 is all of it, 0 the base model. Default: 1, or with --retrieve or "
+        "--context as lift.json says (0.75; 0.5 after the embedded writer): a model between the two reads better.",
     ),
 ]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lift.asking import Asker, default_scale
+from lift.asking import Asker
 from lift.document import Document
 from lift.recipe import Recipe
 
@@ -30,7 +30,7 @@ class Setting:
         folder: for the state of a run that may be interrupted.
         max_new_tokens: room for an answer.
         helper: the method's own model, by a hub name or a folder; None is its default.
-        adapter_scale: how much of what was trained counts in answers; None is `default_scale`.
+        adapter_scale: how much of what was trained counts in answers; None is as much as in `lift ask`.
     """
 
     base: BaseModel
@@ -49,12 +49,14 @@ class Method(ABC):
         costs: what `prepare` cost: steps, tokens, tasks, where there is something to tell; `prepare_seconds` where
             it is not what the clock says.
         adapted: the method's adapter; None where the base model answers.
+        scale_beside_text: how much of it counts where text is shown with a question.
     """
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.costs: dict[str, Any] = {}
         self.adapted: Adapted | None = None
+        self.scale_beside_text = 1.0
 
     @abstractmethod
     def prepare(self, document: Document) -> None:
@@ -78,8 +80,7 @@ class Method(ABC):
         """A function that answers `question` with exactly so many tokens."""
         asker = self._asker(self.setting.recipe.prompt_template, document.title)
         (context,) = self.contexts(document, [question])
-        scale = self.setting.adapter_scale
-        scale = default_scale(context) if scale is None else scale
+        scale = asker.scale(self.setting.adapter_scale, beside_text=bool(context))
 
         def decode(tokens: int) -> object:
             prompt = asker.prompt(question, context=context, max_new_tokens=tokens)
@@ -95,7 +96,7 @@ class Method(ABC):
 
     def _asker(self, prompt_template: str, title: str) -> Asker:
         base = self.setting.base
-        return Asker(base, self.adapted, base.chat_format(prompt_template, title))
+        return Asker(base, self.adapted, base.chat_format(prompt_template, title), self.scale_beside_text)
 
     def close(self) -> None:
         """Leave the base model as it was."""

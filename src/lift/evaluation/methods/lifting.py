@@ -30,7 +30,7 @@ class Lift(Method):
                 recipe=setting.recipe,
                 out=folder,
             )
-        self.adapted = lifted.adapted
+        self.adapted, self.scale_beside_text = lifted.adapted, lifted.manifest.scale_beside_text
         counts, seconds = lifted.manifest.counts, lifted.manifest.seconds
         self.costs = {name: counts[name] for name in ("tasks", "steps", "tokens")}
         self.costs |= {"generation_seconds": seconds["generation"], "training_seconds": seconds["training"]}
