@@ -3,6 +3,7 @@
 import dataclasses
 import gc
 import weakref
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -147,21 +148,33 @@ def test_an_adapter_counts_as_much_as_is_asked_for(kind: str, short: Document, b
 
 
 @pytest.mark.parametrize("kind", ["lora", "full"])
-def test_less_of_it_counts_beside_a_text(kind: str, short: Document, base: lift.BaseModel) -> None:
+def test_less_of_it_counts_beside_a_text(
+    kind: str, short: Document, base: lift.BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def said(**options: Any) -> str:
         answer = lifted.ask(QUESTION, max_new_tokens=12, **options)
         assert "".join(lifted.stream(QUESTION, max_new_tokens=12, **options)).strip() == answer
         return answer
 
+    scales: list[float] = []
+    scaled = base.wardrobe.scaled
+
+    def noted(scale: float) -> AbstractContextManager[None]:
+        scales.append(scale)
+        return scaled(scale)
+
     lifted = absorbed(short, base, kind)
+    monkeypatch.setattr(base.wardrobe, "scaled", noted)
     assert said() == said(adapter_scale=1)
-    assert said(adapter_scale=0) == said(without_adapter=True) != said()
+    assert said(adapter_scale=0) == said(without_adapter=True)
+    assert scales == [1, 1, 1, 1, 0, 0]  # asked and streamed; without the adapter nothing is scaled
     text = short.text[:200]
     for scale in (0.5, 1.0):
         manifest = dataclasses.replace(lifted.manifest, scale_beside_text=scale)
         lifted = lift.LiftedModel(base, lifted.adapted, manifest)
+        scales.clear()
         assert said(context=text) == said(context=text, adapter_scale=scale)
-    assert said(context=text, adapter_scale=0.5) != said(context=text, adapter_scale=1)
+        assert scales == [scale] * 4
     for impossible in (-1, float("nan"), float("inf")):
         with pytest.raises(AdapterError, match=f"cannot count {impossible} times"):
             lifted.ask(QUESTION, adapter_scale=impossible)
