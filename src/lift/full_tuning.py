@@ -115,13 +115,12 @@ class OtherWeights:
     def scaled(self, scale: float) -> Iterator[None]:
         """Within, the weights lie between the originals (0) and the other values (1), which come back as they were."""
         whole = [parameter.data for parameter in self._parameters]
-        for parameter, original in zip(self._parameters, self._originals, strict=True):
-            parameter.data = torch.lerp(original, parameter.data, scale)
+        between = [torch.lerp(original, value, scale) for original, value in zip(self._originals, whole, strict=True)]
+        self._swap(between, requires_grad=self._trainable)
         try:
             yield
         finally:
-            for parameter, value in zip(self._parameters, whole, strict=True):
-                parameter.data = value
+            self._swap(whole, requires_grad=self._trainable)
 
     def _swap(self, values: Sequence[torch.Tensor], *, requires_grad: bool) -> None:
         for parameter, value in zip(self._parameters, values, strict=True):
