@@ -1,5 +1,6 @@
 """What a document says about a question is found, with its neighbours, and shown with it."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,28 @@ def test_the_place_and_its_neighbours(picardo: Document) -> None:
     assert places == sorted(places)
 
 
+def test_as_many_segments_as_the_recipe_says(picardo: Document) -> None:
+    question = "Which troops were housed in the Castle of Santa Catalina?"
+    best = lift.Retriever(picardo, lift.Recipe(retrieved_segments=1))(question)
+    assert len(best.splitlines()) == 3  # with its neighbours
+    assert "Castle of Santa Catalina" in best.splitlines()[1]
+    assert best in lift.Retriever(picardo)(question)
+
+
+def test_a_model_says_how_much_it_reads(lifted: lift.LiftedModel, picardo: Document) -> None:
+    question = "Which troops were housed in the Castle of Santa Catalina?"
+    assert lifted.retriever(picardo)(question) == lift.Retriever(picardo)(question)
+    small = dataclasses.replace(lifted.manifest, recipe={**lifted.manifest.recipe, "retrieved_segments": 1, "new": 0})
+    lifted = lift.LiftedModel(lifted.base, lifted.adapted, small)
+    assert len(lifted.retriever(picardo)(question).splitlines()) == 3
+
+
 @pytest.mark.parametrize("question", ["", "Who is it?", "Xylophones?", "¿?"])
-def test_a_question_that_says_nothing(question: str, short: Document) -> None:
-    assert lift.Retriever(short)(question)
+def test_what_nothing_is_found_for_is_asked_without_a_text(question: str, lifted: lift.LiftedModel) -> None:
+    find = lift.Retriever(Document.from_text("José Luis Picardo was born in Jerez in 1919.", "Picardo"))
+    assert find(question) == ""
+    assert find("Where was Picardo born?")
+    assert lifted.ask(question, context=find, max_new_tokens=6) == lifted.ask(question, max_new_tokens=6)
 
 
 def test_each_question_has_a_context_of_its_own(lifted: lift.LiftedModel) -> None:

@@ -114,7 +114,7 @@ class Asker:
             raise ModelError(
                 f"the question has {len(bare)} tokens; it does not fit into the model's context window of {window}"
             )
-        if context is None:
+        if not context:
             return bare
         # Tokens that join differently at the seams may cost a few more.
         room = max(0, window - min(max_new_tokens, window // 2) - len(bare) - 16)

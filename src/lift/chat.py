@@ -26,7 +26,10 @@ from lift.adapter import (
 from lift.asking import Asker
 from lift.chat_format import Turn
 from lift.devices import NF4
+from lift.document import Document
 from lift.model import Adapted, BaseModel, load_base_model
+from lift.recipe import Recipe
+from lift.retrieval import Retriever
 
 __all__ = ["Context", "LiftedModel", "load"]
 
@@ -65,6 +68,13 @@ class LiftedModel:
         """The document's title."""
         return str(self.manifest.document["title"])
 
+    def retriever(self, document: Document) -> Retriever:
+        """What finds in `document`, the one that was absorbed for instance, what to show with a question.
+
+        It cuts the document and shows as much of it as the recipe says that this model was trained by.
+        """
+        return Retriever(document, Recipe.known(self.manifest.recipe))
+
     def ask(
         self,
         question: str,
@@ -79,7 +89,7 @@ class LiftedModel:
         Args:
             question: as a user would put it.
             context: text to put into the prompt as well, or a function of the question that finds it, such as a
-                `lift.Retriever`; what does not fit is cut out of its middle, head and tail kept (the paper's
+                `retriever`; what does not fit is cut out of its middle, head and tail kept (the paper's
                 truncated ICL).
             without_adapter: what the base model says by itself.
             adapter_scale: how much of the adapter counts, from 0, the base model, to 1, all of it; None is all, or

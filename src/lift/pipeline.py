@@ -48,7 +48,7 @@ CHECKPOINT_FOLDER: Final = "checkpoint"
 _NOT_OF_TRAINING: Final = frozenset(
     field.name
     for field in dataclasses.fields(Recipe)
-    if field.name.startswith(("generator_", "max_failed", "max_requests", "max_tokens", "checkpoint_"))
+    if field.name.startswith(("generator_", "max_failed", "max_requests", "max_tokens", "checkpoint_", "retrieved_"))
 )
 
 

@@ -41,6 +41,7 @@ PRESETS: Final[Mapping[str, Recipe]] = {
         min_steps=100,
         pack_tokens=1024,
         tasks_per_segment=5,
+        retrieved_segments=1,
     ),
     # For teaching a small model to write tasks (`lift writer`); chosen on a document held out (docs/benchmarks.md).
     "writer": Recipe(

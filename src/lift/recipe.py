@@ -109,6 +109,14 @@ class Recipe:
     prompt_template: Annotated[
         str, Field(description="The user's turn; {question} is needed, {title} is the document's title.")
     ] = PAPER_PROMPT
+    retrieved_segments: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="Segments that --retrieve shows with a question, each with its two neighbours; a small model "
+            "reads best what is short. Not of training.",
+        ),
+    ] = 5
 
     # The adapter.
     adapter: Annotated[
@@ -207,6 +215,11 @@ class Recipe:
                 f"{'.'.join(map(str, item['loc'])) or 'recipe'}: {item['msg']}" for item in error.errors()
             )
             raise RecipeError(f"the recipe is not valid: {details}") from None
+
+    @classmethod
+    def known(cls, knobs: Mapping[str, Any]) -> Self:
+        """The same, without those knobs that only another version of lift has."""
+        return cls.of({field.name: knobs[field.name] for field in dataclasses.fields(cls) if field.name in knobs})
 
     @classmethod
     def explanations(cls) -> dict[str, str]:

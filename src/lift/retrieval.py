@@ -11,8 +11,7 @@ from lift.splitting import split_document
 
 __all__ = ["Retriever", "WordIndex"]
 
-# Segments shown with a question, and the neighbours of each.
-_RETRIEVED: Final = 5
+# Shown on either side of a segment that fits.
 _NEIGHBOURS: Final = 1
 
 
@@ -30,10 +29,10 @@ class WordIndex:
         self._index = bm25s.BM25()
         self._index.index(self._words(texts), show_progress=False)
 
-    def rank(self, text: str, most: int) -> list[tuple[int, float]]:
-        """Numbers of at most so many texts that fit `text` best, with their scores."""
+    def rank(self, text: str, most: int) -> list[int]:
+        """Numbers of at most so many texts that fit `text` best; none that has no word of it."""
         places, scores = self._index.retrieve(self._words(text), k=min(most, self._size), show_progress=False)
-        return [(int(place), float(score)) for place, score in zip(places[0], scores[0], strict=True)]
+        return [int(place) for place, score in zip(places[0], scores[0], strict=True) if score > 0]
 
     @staticmethod
     def _words(texts: str | Sequence[str]) -> Any:
@@ -47,23 +46,28 @@ class Retriever:
 
     Args:
         document: where to look.
-        recipe: how it is cut into segments; None is the default recipe.
+        recipe: how it is cut into segments, and how many of them are shown; None is the default recipe.
     """
 
     def __init__(self, document: Document, recipe: Recipe | None = None) -> None:
-        self.segments = [segment.text for segment in split_document(document, recipe or Recipe())]
+        recipe = recipe or Recipe()
+        self.segments = [segment.text for segment in split_document(document, recipe)]
+        self._most = recipe.retrieved_segments
         self._read()
 
     def __call__(self, question: str) -> str:
-        """The segments that fit `question` best, with their neighbours, in the document's order, a line each."""
+        """The segments that fit `question` best, with their neighbours, in the document's order, a line each.
+
+        Empty where none has a word of it.
+        """
         shown: set[int] = set()
-        for place in self.rank(question, _RETRIEVED):
+        for place in self.rank(question, self._most):
             shown |= set(range(place - _NEIGHBOURS, place + _NEIGHBOURS + 1))
         return "\n".join(self.segments[place] for place in sorted(shown) if 0 <= place < len(self.segments))
 
     def rank(self, question: str, most: int) -> Sequence[int]:
         """Numbers of at most so many segments that fit `question` best."""
-        return [place for place, _ in self._index.rank(question, most)]
+        return self._index.rank(question, most)
 
     def _read(self) -> None:
         self._index = WordIndex(self.segments)

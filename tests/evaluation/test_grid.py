@@ -111,7 +111,7 @@ def test_knobs_of_a_method_and_other_recipes_are_results_of_their_own(tiny: Any,
     assert len({cell.recipe for cell in grid(tiny, "lift:tasks_per_segment=1", "lift").cells}) == 2
 
 
-def test_answers_with_a_part_of_the_adapter_share_its_training(tiny: Any, tmp_path: Path) -> None:
+def test_what_makes_a_difference_to_answers_alone_shares_its_training(tiny: Any, tmp_path: Path) -> None:
     methods = (
         "base",
         "lift",
@@ -119,6 +119,7 @@ def test_answers_with_a_part_of_the_adapter_share_its_training(tiny: Any, tmp_pa
         "lift:adapter_scale=1",
         "lift+rag",
         "lift+rag:adapter_scale=0.75",
+        "lift+rag:retrieved_segments=1",
     )
     with Results(tmp_path) as results:
         recipe = {"rank": 2, "lr": 0.1, "epochs": 1, "min_steps": 8}
@@ -132,6 +133,7 @@ def test_answers_with_a_part_of_the_adapter_share_its_training(tiny: Any, tmp_pa
     assert said["lift+rag"] == said["lift+rag:adapter_scale=0.75"]  # the default
     assert runs["lift:adapter_scale=0"].damage == runs["base"].damage != runs["lift"].damage
     assert len({run.prepare_seconds for name, run in runs.items() if name != "base"}) == 1
+    assert len({cell.recipe for cell in grid(tiny, "rag", "rag:retrieved_segments=1").cells}) == 2
 
 
 def test_a_method_that_fails_is_counted_and_tried_again(
@@ -223,8 +225,9 @@ def test_methods_know_their_names() -> None:
     with pytest.raises(BenchmarkError, match="no method 'lora'; there are base"):
         parse_method("lora")
     assert parse_method("lift+rag:adapter_scale=0.5:lr=1e-3").knobs == ["lr=1e-3"]
-    with pytest.raises(BenchmarkError, match="adapter_scale=half is no number"):
-        parse_method("lift:adapter_scale=half")
+    for no_factor in ("half", "-1", "inf", "nan"):
+        with pytest.raises(BenchmarkError, match=f"adapter_scale={no_factor}: say how much counts"):
+            parse_method(f"lift:adapter_scale={no_factor}")
     with pytest.raises(BenchmarkError, match="joined with colons"):
         parse_method("epochs=3")  # what is left of lift:lr=1e-3,epochs=3
 

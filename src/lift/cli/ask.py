@@ -55,11 +55,12 @@ def ask(
     asked = questions or [str(record["question"]) for record in records]
 
     options.check_scale(base, adapter_scale)
-    shown = options.shown_text(context, retrieve)
+    read = options.read_shown(context, retrieve)
 
     from lift.chat import load
 
     lifted = load(folder, model=model, device=device, dtype=dtype)
+    shown = read if read is None or isinstance(read, str) else lifted.retriever(read)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
     with nullcontext() if out is None else out.open("w", encoding="utf-8") as file:

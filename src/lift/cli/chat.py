@@ -28,11 +28,12 @@ def chat(
     Ctrl-C stops an answer; Ctrl-D or /exit ends the conversation; /new starts another one.
     """
     options.check_scale(base, adapter_scale)
-    shown = options.shown_text(context, retrieve)
+    read = options.read_shown(context, retrieve)
 
     from lift.chat import load
 
     lifted = load(folder, model=model, device=device, dtype=dtype)
+    shown = read if read is None or isinstance(read, str) else lifted.retriever(read)
     note(f"{lifted.title}. Ctrl-C stops an answer, /new starts again, Ctrl-D ends.")
     conversation = lifted.chat()
     while True:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lift.retrieval import Retriever
+    import lift.document
 
 _DOCUMENT = typer.Argument(
     show_default=False,
@@ -125,17 +125,14 @@ def check_scale(base: bool, adapter_scale: float | None) -> None:
         )
 
 
-def shown_text(context: Path | None, retrieve: Path | None) -> str | Retriever | None:
-    """What --context or --retrieve puts into prompts."""
+def read_shown(context: Path | None, retrieve: Path | None) -> str | lift.document.Document | None:
+    """What --context puts into prompts, or the document of which --retrieve does so with a part."""
     if context and retrieve:
         raise typer.BadParameter("give either --context or --retrieve", param_hint="--retrieve")
-    if not context and not retrieve:
+    path = context or retrieve
+    if path is None:
         return None
     from lift.document import read_document
 
-    if context:
-        return read_document(context).text
-    assert retrieve
-    from lift.retrieval import Retriever
-
-    return Retriever(read_document(retrieve))
+    document = read_document(path)
+    return document.text if context else document

@@ -47,7 +47,6 @@ def measure_invention(method: Method, document: Document, unanswerable: Sequence
 def _perplexity(method: Method, text: str) -> float:
     base = method.setting.base
     ids = torch.tensor([base.tokenizer(text)["input_ids"]], device=base.device)
-    scale = method.setting.adapter_scale
-    with base.wearing(method.adapted), base.wardrobe.scaled(1.0 if scale is None else scale), torch.inference_mode():
+    with method.answering_plainly(), torch.inference_mode():
         loss = base.network(input_ids=ids, labels=ids).loss
     return math.exp(float(loss))

@@ -153,8 +153,9 @@ class Grid:
         return missing
 
     def _run_cell(self, job: _Job, missing: Sequence[Question], results: Results) -> None:
-        trained = f"{job.method.training} {job.cell.recipe} {job.cell.seed}"
-        folder = results.folder / _WORK / job.cell.document / hashlib.sha256(trained.encode()).hexdigest()[:16]
+        # Methods that differ in nothing but what is shown with a question share what was trained.
+        trained = job.recipe.to_dict() | {"retrieved_segments": None}
+        folder = results.folder / _WORK / job.cell.document / self._digest(job.method.training, trained)
         method: Method | None = None
         try:
             setting = Setting(
@@ -242,10 +243,14 @@ class Grid:
 
     def _cell(self, document: Document, method: MethodSpec, recipe: Recipe) -> Cell:
         knobs = {name: value for name, value in recipe.to_dict().items() if name != "seed"}
-        asked = [knobs, self._generator, PROMPT_VERSION] if method.trains else [recipe.prompt_template]
-        digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
+        answering = [recipe.prompt_template, recipe.retrieved_segments]
+        digest = self._digest(knobs) if method.trains else _digest(answering)
         name = self._benchmark.name
         return Cell(name, document.sha256[:16], method.text, self._base.id, digest, recipe.seed)
+
+    def _digest(self, *what: object) -> str:
+        """Of what makes a difference to training."""
+        return _digest([*what, self._generator, PROMPT_VERSION])
 
     def _progress(self, done: int, results: Results) -> GridProgress:
         left = [job for job in self._jobs[done:] if not results.has_run(job.cell)]
@@ -258,6 +263,10 @@ class Grid:
         job = self._jobs[done] if done < len(self._jobs) else None
         doing = f"{job.method.text}, {job.document.title}, seed {job.cell.seed}" if job else ""
         return GridProgress(done, len(self._jobs), doing, self._errors, seconds_left)
+
+
+def _digest(what: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _sampled(questions: Sequence[Question], most: int | None) -> Sequence[Question]:

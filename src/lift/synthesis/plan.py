@@ -69,9 +69,9 @@ def related_segments(segments: Sequence[Segment], count: int, min_distance: int)
     for number in range(count):
         anchor = segments[number * len(segments) // count]
         group = [anchor]
-        for place, score in index.rank(anchor.text, 8 * _GROUP):
+        for place in index.rank(anchor.text, 8 * _GROUP):
             other = segments[place]
-            if score > 0 and all(abs(other.start - member.start) >= min_distance for member in group):
+            if all(abs(other.start - member.start) >= min_distance for member in group):
                 group.append(other)
             if len(group) == _GROUP:
                 break

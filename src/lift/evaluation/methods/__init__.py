@@ -5,6 +5,7 @@ A new method is one class here with a line in `METHODS`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -57,12 +58,7 @@ class MethodSpec:
         self.trains = self.name not in _SEEDLESS
         self.helper = self._take("model") if self.name in _HELPED else None
         scale = self._take("adapter_scale") if self.trains else None
-        try:
-            self.adapter_scale = None if scale is None else float(scale)
-        except ValueError:
-            raise BenchmarkError(
-                f"adapter_scale={scale} is no number; 1 is the whole adapter, 0.5 half of it"
-            ) from None
+        self.adapter_scale = None if scale is None else _factor(scale)
 
     def _take(self, name: str) -> str | None:
         """The value of a knob that is not the recipe's."""
@@ -84,6 +80,16 @@ class MethodSpec:
         build: Callable[[Setting], Any] = getattr(import_module(f"{__name__}.{module}"), kind)
         method: Method = build(setting)
         return method
+
+
+def _factor(scale: str) -> float:
+    try:
+        factor = float(scale)
+    except ValueError:
+        factor = math.nan
+    if not 0 <= factor < math.inf:
+        raise BenchmarkError(f"adapter_scale={scale}: say how much counts; 1 is the whole adapter, 0.5 half of it")
+    return factor
 
 
 def parse_method(text: str) -> MethodSpec:

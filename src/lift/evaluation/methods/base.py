@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +94,11 @@ class Method(ABC):
         return self._asker("{question}", "").ask_many(
             questions, max_new_tokens=self.setting.max_new_tokens, adapter_scale=self.setting.adapter_scale
         )
+
+    def answering_plainly(self) -> AbstractContextManager[None]:
+        """Within, the network is as it is for `ask_plainly`."""
+        asker = self._asker("{question}", "")
+        return asker.answering(adapter_scale=asker.scale(self.setting.adapter_scale, beside_text=False))
 
     def _asker(self, prompt_template: str, title: str) -> Asker:
         base = self.setting.base
