@@ -7,6 +7,7 @@ import pytest
 
 import lift
 from lift.document import Document
+from lift.retrieval import WordIndex
 from tests.conftest import RECORDED
 
 KNOBS = {"rank": 2, "epochs": 1, "min_steps": 1, "tasks_per_segment": 1}
@@ -53,6 +54,12 @@ def test_a_model_says_how_much_it_reads(lifted: lift.LiftedModel, picardo: Docum
     small = dataclasses.replace(lifted.manifest, recipe={**lifted.manifest.recipe, "retrieved_segments": 1, "new": 0})
     lifted = lift.LiftedModel(lifted.base, lifted.adapted, small)
     assert len(lifted.retriever(picardo)(question).splitlines()) == 3
+
+
+def test_other_forms_of_a_word_are_found() -> None:
+    texts = ["The ship was built in Cádiz.", "He sailed to Cuba.", "Restoration of the castles took years."]
+    assert WordIndex(texts).rank("Who restored the castle?", 3) == [2]
+    assert WordIndex(texts).rank("Sailing ships", 3) == [1, 0]
 
 
 @pytest.mark.parametrize("question", ["", "Who is it?", "Xylophones?", "¿?"])

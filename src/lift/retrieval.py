@@ -16,7 +16,7 @@ _NEIGHBOURS: Final = 1
 
 
 class WordIndex:
-    """Finds the texts that share most words with another (BM25).
+    """Finds the texts that share most words with another (BM25; of English words their stems).
 
     Args:
         texts: where to look.
@@ -37,8 +37,9 @@ class WordIndex:
     @staticmethod
     def _words(texts: str | Sequence[str]) -> Any:
         import bm25s
+        from Stemmer import Stemmer
 
-        return bm25s.tokenize(texts, stopwords="en", show_progress=False)
+        return bm25s.tokenize(texts, stopwords="en", stemmer=Stemmer("english"), show_progress=False)
 
 
 class Retriever:
