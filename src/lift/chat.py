@@ -30,6 +30,7 @@ from lift.document import Document
 from lift.model import Adapted, BaseModel, load_base_model
 from lift.recipe import Recipe
 from lift.retrieval import Retriever
+from lift.task_store import told_of_texts
 
 __all__ = ["Context", "LiftedModel", "load"]
 
@@ -68,12 +69,17 @@ class LiftedModel:
         """The document's title."""
         return str(self.manifest.document["title"])
 
-    def retriever(self, document: Document) -> Retriever:
+    def retriever(self, document: Document, recipe: Recipe | None = None) -> Retriever:
         """What finds in `document`, the one that was absorbed for instance, what to show with a question.
 
-        It cuts the document and shows as much of it as the recipe says that this model was trained by.
+        The tasks that this model was trained on help to find what they are about.
+
+        Args:
+            document: where to look.
+            recipe: how it is cut and how much of it is shown; None is the recipe that this model was trained by.
         """
-        return Retriever(document, Recipe.known(self.manifest.recipe))
+        told = told_of_texts(self._tasks) if self._tasks else {}
+        return Retriever(document, recipe or Recipe.known(self.manifest.recipe), told)
 
     def ask(
         self,

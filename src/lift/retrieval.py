@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from lift.document import Document
 from lift.recipe import Recipe
 from lift.splitting import split_document
+from lift.task_store import text_hash
 
 __all__ = ["Retriever", "WordIndex"]
 
@@ -48,13 +50,20 @@ class Retriever:
     Args:
         document: where to look.
         recipe: how it is cut into segments, and how many of them are shown; None is the default recipe.
+        told: what was asked and answered about segments, by `text_hash` of their text (`told_of_texts`): they are found
+            by these words as well as by their own (Nogueira et al., arXiv 1904.08375).
     """
 
-    def __init__(self, document: Document, recipe: Recipe | None = None) -> None:
+    def __init__(
+        self,
+        document: Document,
+        recipe: Recipe | None = None,
+        told: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         recipe = recipe or Recipe()
         self.segments = [segment.text for segment in split_document(document, recipe)]
         self._most = recipe.retrieved_segments
-        self._read()
+        self._read([" ".join((text, *told.get(text_hash(text), ()))) for text in self.segments])
 
     def __call__(self, question: str) -> str:
         """The segments that fit `question` best, with their neighbours, in the document's order, a line each.
@@ -70,5 +79,5 @@ class Retriever:
         """Numbers of at most so many segments that fit `question` best."""
         return self._index.rank(question, most)
 
-    def _read(self) -> None:
-        self._index = WordIndex(self.segments)
+    def _read(self, texts: Sequence[str]) -> None:
+        self._index = WordIndex(texts)

@@ -21,7 +21,7 @@ from lift.errors import StoreLockedError, StoreMismatchError, TaskFileError
 from lift.jsonl import read_jsonl
 from lift.tasks import Task
 
-__all__ = ["StoreIdentity", "TaskStore", "answered_requests", "text_hash"]
+__all__ = ["StoreIdentity", "TaskStore", "answered_requests", "text_hash", "told_of_texts"]
 
 _FORMAT: Final = 1
 # A power failure may cost what was answered in this time; a killed process loses nothing.
@@ -275,6 +275,22 @@ def text_hash(text: str) -> str:
 def answered_requests(path: Path) -> set[str]:
     """Keys of the requests that the store at `path`, if there is one, holds the whole answers of."""
     return {record["request"] for record in _readable_records(path) if record.get("record") == "done"}
+
+
+def told_of_texts(path: Path) -> dict[str, list[str]]:
+    """The questions of the store at `path`, if there is one, and their answers, by `text_hash` of what they are about.
+
+    Without those about several segments.
+    """
+    hashes: list[str] = []
+    told: dict[str, list[str]] = {}
+    for record in _readable_records(path):
+        match record:
+            case {"record": "header", "segments": list(segments)}:
+                hashes = [segment[-1] for segment in segments]
+            case {"record": "task", "segments": [int(place)]} if place < len(hashes):
+                told.setdefault(hashes[place], []).append(f"{record['question']} {record['answer']}")
+    return told
 
 
 def _readable_records(path: Path) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,6 @@ from lift.chat import load
 from lift.document import Document
 from lift.evaluation.methods.base import Method
 from lift.pipeline import absorb
-from lift.retrieval import Retriever
 
 __all__ = ["Lift", "LiftWithContext", "LiftWithRetrieval"]
 
@@ -30,7 +29,7 @@ class Lift(Method):
                 recipe=setting.recipe,
                 out=folder,
             )
-        self.adapted, self.scale_beside_text = lifted.adapted, lifted.manifest.scale_beside_text
+        self._lifted, self.adapted, self.scale_beside_text = lifted, lifted.adapted, lifted.manifest.scale_beside_text
         counts, seconds = lifted.manifest.counts, lifted.manifest.seconds
         self.costs = {name: counts[name] for name in ("tasks", "steps", "tokens")}
         self.costs |= {"generation_seconds": seconds["generation"], "training_seconds": seconds["training"]}
@@ -49,11 +48,11 @@ class LiftWithContext(Lift):
 
 
 class LiftWithRetrieval(Lift):
-    """`lift+rag`: the same, with the segments in the context that `rag` shows."""
+    """`lift+rag`: the same, with what is retrieved in the context, for which its tasks are looked through too."""
 
     def prepare(self, document: Document) -> None:
         super().prepare(document)
-        self._retriever = Retriever(document, self.setting.recipe)
+        self._retriever = self._lifted.retriever(document, self.setting.recipe)
 
     def contexts(self, document: Document, questions: Sequence[str]) -> Sequence[str | None]:
         return [self._retriever(question) for question in questions]

@@ -64,8 +64,8 @@ class _ByEmbeddings(Retriever):
         scores = self._vectors @ self._encoder.encode(question, normalize_embeddings=True)
         return [int(place) for place in scores.argsort()[::-1][:most]]
 
-    def _read(self) -> None:
-        self._vectors = self._encoder.encode(self.segments, normalize_embeddings=True)
+    def _read(self, texts: Sequence[str]) -> None:
+        self._vectors = self._encoder.encode(texts, normalize_embeddings=True)
 
 
 class Compressed(NoContext):
