@@ -8,7 +8,7 @@ import pytest
 from lift.document import Document, Segment
 from lift.errors import StoreLockedError, StoreMismatchError, TaskFileError
 from lift.jsonl import read_jsonl
-from lift.task_store import StoreIdentity, TaskStore
+from lift.task_store import StoreIdentity, TaskStore, text_hash, told_of_texts
 from lift.tasks import Task
 
 DOCUMENT = Document.from_text("One sentence. Another sentence.", "T")
@@ -175,3 +175,15 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text('{"question": "?"}\n')
     with pytest.raises(TaskFileError, match=":1: no header"):
         open_store(tmp_path / "t.jsonl")
+
+
+def test_what_is_told_of_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    assert told_of_texts(path) == {}
+    with open_store(path) as store:
+        store.add(TASK)
+        store.add(Task("key-1", "When?", "Then.", segments=(1,)))
+        store.add(Task("key-2", "What do both say?", "This.", "group", segments=(0, 1)))
+    with path.open("a") as file:
+        file.write('{"record": "task", "segments": [7], "question": "?", "answer": "!"}\n{"record": "task", "segm')
+    assert told_of_texts(path) == {text_hash("Another  sentence."): ['Who? Ünïcode "x"', "When? Then."]}

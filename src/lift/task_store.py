@@ -282,14 +282,14 @@ def told_of_texts(path: Path) -> dict[str, list[str]]:
 
     Without those about several segments.
     """
-    hashes: list[str] = []
+    hashes: dict[int, str] = {}
     told: dict[str, list[str]] = {}
     for record in _readable_records(path):
         match record:
             case {"record": "header", "segments": list(segments)}:
-                hashes = [segment[-1] for segment in segments]
-            case {"record": "task", "segments": [int(place)]} if place < len(hashes):
-                told.setdefault(hashes[place], []).append(f"{record['question']} {record['answer']}")
+                hashes = {place: segment[-1] for place, segment in enumerate(segments)}
+            case {"record": "task", "segments": [int(place)], "question": asked, "answer": said} if place in hashes:
+                told.setdefault(hashes[place], []).append(f"{asked} {said}")
     return told
 
 
