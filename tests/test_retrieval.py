@@ -8,11 +8,12 @@ import pytest
 
 import lift
 from lift.document import Document
-from lift.retrieval import WordIndex
+from lift.retrieval import Recall, WordIndex
 from lift.splitting import split_document
 from tests.conftest import RECORDED
 
 KNOBS = {"rank": 2, "epochs": 1, "min_steps": 1, "tasks_per_segment": 1}
+TOLD = "What does the zoological appendix enumerate? Aardvarks."
 QUESTIONS = ["Where was he born?", "And when?", "Why?"]
 
 
@@ -60,19 +61,42 @@ def test_a_model_says_how_much_it_reads(lifted: lift.LiftedModel, picardo: Docum
     assert best == lift.Retriever(picardo, lift.Recipe(retrieved_segments=1))(question)
 
 
-def test_what_tasks_say_helps_to_find_what_they_are_about(tiny_model: Path, short: Document, tmp_path: Path) -> None:
+@pytest.fixture
+def told(tiny_model: Path, short: Document, tmp_path: Path) -> lift.LiftedModel:
+    """A model with one task, about the third segment, which has none of its words."""
     segment = split_document(short, lift.Recipe())[2]
     task = {"question": "What does the zoological appendix enumerate?", "answer": "Aardvarks."}
     tasks = tmp_path / "recorded.jsonl"
     record = {"start": segment.start, "end": segment.end, "text": segment.text, "tasks": [task]}
     tasks.write_text(json.dumps(record), encoding="utf-8")
-    lifted = lift.absorb(short, model=tiny_model, generator=f"recorded:{tasks}", recipe=KNOBS, dtype="float32")
+    return lift.absorb(short, model=tiny_model, generator=f"recorded:{tasks}", recipe=KNOBS, dtype="float32")
+
+
+def test_what_tasks_say_helps_to_find_what_they_are_about(told: lift.LiftedModel, short: Document) -> None:
+    segments = split_document(short, lift.Recipe())
     question = "Are there aardvarks in the appendix?"
     assert lift.Retriever(short)(question) == ""
-    found = lifted.retriever(short)(question)
-    assert segment.text in found.splitlines()
-    edited = Document.from_text(f"There is a preface now.\n\n{short.text}", short.title)
-    assert segment.text in lifted.retriever(edited)(question).splitlines()
+    expected = [*(segment.text for segment in segments[1:4]), TOLD]
+    assert told.retriever(short)(question).splitlines() == expected
+    edited = Document.from_text(f"There is a preface to it now.\n\n{short.text}", short.title)
+    assert told.retriever(edited)(question).splitlines() == expected
+
+
+def test_tasks_alone_are_looked_up_without_a_document(told: lift.LiftedModel, tmp_path: Path) -> None:
+    question = "Are there aardvarks in the appendix?"
+    assert told.retriever()(question) == TOLD
+    assert told.retriever()("Where was Picardo born?") == ""
+    told.save(tmp_path / "adapter")
+    loaded = lift.load(tmp_path / "adapter", model=told.base)
+    assert loaded.retriever()(question) == TOLD
+    (tmp_path / "adapter" / "tasks.jsonl").unlink()
+    with pytest.raises(lift.LiftError, match="no tasks are left"):
+        loaded.retriever()
+
+
+def test_recall_shows_each_task_once() -> None:
+    told = [["Who? Ann and Bo.", "When? In May."], ["Who? Ann and Bo.", "Where? In Cádiz."], ["Why? For gold."]]
+    assert Recall(told, 2)("And Ann in May?").splitlines() == ["Who? Ann and Bo.", "When? In May.", "Where? In Cádiz."]
 
 
 def test_other_forms_of_a_word_are_found() -> None:

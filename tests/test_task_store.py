@@ -183,7 +183,11 @@ def test_what_is_told_of_a_text(tmp_path: Path) -> None:
     with open_store(path) as store:
         store.add(TASK)
         store.add(Task("key-1", "When?", "Then.", segments=(1,)))
-        store.add(Task("key-2", "What do both say?", "This.", "group", segments=(0, 1)))
+        store.add(Task("key-2", "Do both?", "They do.", "group", segments=(0, 1)))
+        store.add(Task("key-3", "What is it about?", "Sentences.", "outline", segments=(0, 1)))
     with path.open("a") as file:
         file.write('{"record": "task", "segments": [7], "question": "?", "answer": "!"}\n{"record": "task", "segm')
-    assert told_of_texts(path) == {text_hash("Another  sentence."): ['Who? Ünïcode "x"', "When? Then."]}
+    assert told_of_texts(path) == {
+        text_hash("One sentence."): ["Do both? They do."],
+        text_hash("Another  sentence."): ['Who? Ünïcode "x"', "When? Then.", "Do both? They do."],
+    }

@@ -27,9 +27,10 @@ from lift.asking import Asker
 from lift.chat_format import Turn
 from lift.devices import NF4
 from lift.document import Document
+from lift.errors import AdapterError
 from lift.model import Adapted, BaseModel, load_base_model
 from lift.recipe import Recipe
-from lift.retrieval import Retriever
+from lift.retrieval import Recall, Retriever
 from lift.task_store import told_of_texts
 
 __all__ = ["Context", "LiftedModel", "load"]
@@ -69,17 +70,24 @@ class LiftedModel:
         """The document's title."""
         return str(self.manifest.document["title"])
 
-    def retriever(self, document: Document, recipe: Recipe | None = None) -> Retriever:
-        """What finds in `document`, the one that was absorbed for instance, what to show with a question.
-
-        The tasks that this model was trained on help to find what they are about.
+    def retriever(self, document: Document | None = None, recipe: Recipe | None = None) -> Callable[[str], str]:
+        """What finds something to show with a question, a `context` of `ask`.
 
         Args:
-            document: where to look.
-            recipe: how it is cut and how much of it is shown; None is the recipe that this model was trained by.
+            document: where to look, the document that was absorbed for instance; the tasks that this model was trained
+                on help to find what they are about, and are shown with it. None looks for these tasks alone.
+            recipe: how it is cut and how much is shown; None is the recipe that this model was trained by.
+
+        Raises:
+            AdapterError: there is no document, and no tasks are beside the adapter.
         """
         told = told_of_texts(self._tasks) if self._tasks else {}
-        return Retriever(document, recipe or Recipe.known(self.manifest.recipe), told)
+        recipe = recipe or Recipe.known(self.manifest.recipe)
+        if document is not None:
+            return Retriever(document, recipe, told)
+        if not told:
+            raise AdapterError(f"no tasks are left to look among ({TASKS_FILE} beside the adapter); name the document")
+        return Recall(told.values(), recipe.retrieved_segments)
 
     def ask(
         self,

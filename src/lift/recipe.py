@@ -113,8 +113,8 @@ class Recipe:
         int,
         Field(
             ge=1,
-            description="Segments that --retrieve shows with a question, each with its two neighbours; a small model "
-            "reads best what is short. Not of training.",
+            description="Segments that --retrieve shows with a question, each with its two neighbours, or whose tasks "
+            "--recall shows; a small model reads best what is short. Not of training.",
         ),
     ] = 5
 

@@ -280,7 +280,7 @@ def answered_requests(path: Path) -> set[str]:
 def told_of_texts(path: Path) -> dict[str, list[str]]:
     """The questions of the store at `path`, if there is one, and their answers, by `text_hash` of what they are about.
 
-    Without those about several segments.
+    What is about several segments is told of each; outlines, which are about many, are left out.
     """
     hashes: dict[int, str] = {}
     told: dict[str, list[str]] = {}
@@ -288,8 +288,10 @@ def told_of_texts(path: Path) -> dict[str, list[str]]:
         match record:
             case {"record": "header", "segments": list(segments)}:
                 hashes = {place: segment[-1] for place, segment in enumerate(segments)}
-            case {"record": "task", "segments": [int(place)], "question": asked, "answer": said} if place in hashes:
-                told.setdefault(hashes[place], []).append(f"{asked} {said}")
+            case {"record": "task", "kind": str(kind), "segments": list(places), "question": asked, "answer": said}:
+                for place in places if kind != "outline" else ():
+                    if place in hashes:
+                        told.setdefault(hashes[place], []).append(f"{asked} {said}")
     return told
 
 

@@ -156,18 +156,20 @@ def test_where_answers_cannot_be_written_is_said_before_any_is_there(
 
 def test_ask_with_a_text_in_the_context(adapter: Path, here: Here) -> None:
     answers = set()
-    for more in ([], ["--context", EXAMPLE / "picardo.txt"], ["--retrieve", EXAMPLE / "picardo.txt"]):
-        done = here("ask", adapter, "Who?", *more, "--max-new-tokens", "4")
+    picardo = EXAMPLE / "picardo.txt"
+    for more in ([], ["--context", picardo], ["--retrieve", picardo], ["--recall"]):
+        done = here("ask", adapter, "Where was Picardo born?", *more, "--max-new-tokens", "8")
         assert done.returncode == 0, done.stderr
         answers.add(done.stdout)
-    assert len(answers) == 3
+    assert len(answers) == 4
     base, scaled = (here("ask", adapter, "Who?", *how) for how in (["--base"], ["--adapter-scale", "0"]))
     assert base.stdout == scaled.stdout
     for impossible in (["--adapter-scale", "-1"], ["--adapter-scale", "0.5", "--base"]):
         assert here("ask", adapter, "Who?", *impossible).returncode == 2
-    done = here("ask", adapter, "Who?", "--context", EXAMPLE / "picardo.txt", "--retrieve", EXAMPLE / "picardo.txt")
-    assert done.returncode == 2
-    assert "either --context or --retrieve" in done.stderr
+    for two in (["--context", picardo, "--retrieve", picardo], ["--retrieve", picardo, "--recall"]):
+        done = here("ask", adapter, "Who?", *two)
+        assert done.returncode == 2
+        assert "give one of --context, --retrieve and --recall" in done.stderr
 
 
 def test_chat_streams_answers_until_the_end(adapter: Path, here: Here) -> None:

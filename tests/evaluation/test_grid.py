@@ -21,7 +21,7 @@ from lift.presets import load_recipe
 from lift.recipe import Recipe
 from tests.conftest import EXAMPLE
 
-METHODS_HERE = ("base", "icl", "rag", "raw", "temp-lora", "lift", "lift+icl", "lift+rag")
+METHODS_HERE = ("base", "icl", "rag", "raw", "temp-lora", "lift", "lift+icl", "lift+rag", "lift+recall")
 RECIPE = Recipe(
     tasks_per_segment=2, epochs=1, tasks_per_step=4, min_steps=2, rank=2, alpha=4, lr=1e-3, trained_share=0.5
 )
@@ -64,10 +64,10 @@ def test_every_method(tiny: Any, tmp_path: Path) -> None:
     with Results(tmp_path) as results:
         assert grid(tiny, *METHODS_HERE, seeds=(0, 1)).run(results, seen.append) == 0
     answers, runs = read_answers(tmp_path), read_runs(tmp_path)
-    # Three methods train nothing and run once, five run with both seeds; two questions each.
-    assert len(runs) == 3 + 5 * 2
+    # Three methods train nothing and run once, six run with both seeds; two questions each.
+    assert len(runs) == 3 + 6 * 2
     assert len(answers) == 2 * len(runs)
-    assert (seen[-1].done, seen[-1].total) == (13, 13)
+    assert (seen[-1].done, seen[-1].total) == (15, 15)
     assert seen[5].seconds_left is not None
     steps = {run.cell.method: run.costs.get("steps") for run in runs}
     assert steps["base"] is None

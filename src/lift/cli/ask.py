@@ -27,6 +27,7 @@ def ask(
     base: Annotated[bool, typer.Option("--base", help="What the base model says without the adapter.")] = False,
     context: options.Context = None,
     retrieve: options.Retrieve = None,
+    recall: options.Recall = False,
     adapter_scale: options.AdapterScale = None,
     questions_file: Annotated[
         Path | None,
@@ -55,12 +56,12 @@ def ask(
     asked = questions or [str(record["question"]) for record in records]
 
     options.check_scale(base, adapter_scale)
-    read = options.read_shown(context, retrieve)
+    read = options.read_shown(context, retrieve, recall)
 
     from lift.chat import load
 
     lifted = load(folder, model=model, device=device, dtype=dtype)
-    shown = read if read is None or isinstance(read, str) else lifted.retriever(read)
+    shown = read(lifted)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
     with nullcontext() if out is None else out.open("w", encoding="utf-8") as file:

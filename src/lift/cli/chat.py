@@ -18,6 +18,7 @@ def chat(
     base: Annotated[bool, typer.Option("--base", help="Talk to the base model without the adapter.")] = False,
     context: options.Context = None,
     retrieve: options.Retrieve = None,
+    recall: options.Recall = False,
     adapter_scale: options.AdapterScale = None,
     model: options.StoredModel = None,
     device: options.Device = "auto",
@@ -28,12 +29,12 @@ def chat(
     Ctrl-C stops an answer; Ctrl-D or /exit ends the conversation; /new starts another one.
     """
     options.check_scale(base, adapter_scale)
-    read = options.read_shown(context, retrieve)
+    read = options.read_shown(context, retrieve, recall)
 
     from lift.chat import load
 
     lifted = load(folder, model=model, device=device, dtype=dtype)
-    shown = read if read is None or isinstance(read, str) else lifted.retriever(read)
+    shown = read(lifted)
     note(f"{lifted.title}. Ctrl-C stops an answer, /new starts again, Ctrl-D ends.")
     conversation = lifted.chat()
     while True:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    import lift.document
+    from collections.abc import Callable
+
+    import lift.chat
 
 _DOCUMENT = typer.Argument(
     show_default=False,
@@ -101,7 +103,15 @@ Context = Annotated[
 Retrieve = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Put into the prompt what this text, the document for instance, says about the question."
+        metavar="FILE",
+        help="Put into the prompt what this text, the document for instance, says about the question, and what the "
+        "adapter's tasks say.",
+    ),
+]
+Recall = Annotated[
+    bool,
+    typer.Option(
+        "--recall", help="Put into the prompt what the adapter's tasks say about the question; needs no document."
     ),
 ]
 
@@ -111,8 +121,9 @@ AdapterScale = Annotated[
     typer.Option(
         min=0.0,
         metavar="X",
-        help="How much of the adapter counts: 1 is all of it, 0 the base model. Default: 1, or with --retrieve or "
-        "--context as lift.json says (0.75; 0.5 after the embedded writer): a model between the two reads better.",
+        help="How much of the adapter counts: 1 is all of it, 0 the base model. Default: 1, or with --context, "
+        "--retrieve or --recall as lift.json says (0.75; 0.5 after the embedded writer): a model between the two reads "
+        "better.",
     ),
 ]
 
@@ -125,14 +136,18 @@ def check_scale(base: bool, adapter_scale: float | None) -> None:
         )
 
 
-def read_shown(context: Path | None, retrieve: Path | None) -> str | lift.document.Document | None:
-    """What --context puts into prompts, or the document of which --retrieve does so with a part."""
-    if context and retrieve:
-        raise typer.BadParameter("give either --context or --retrieve", param_hint="--retrieve")
+def read_shown(
+    context: Path | None, retrieve: Path | None, recall: bool
+) -> Callable[[lift.chat.LiftedModel], lift.chat.Context | None]:
+    """What --context, --retrieve or --recall puts into prompts, once the model is there; documents are read now."""
+    if sum(map(bool, (context, retrieve, recall))) > 1:
+        raise typer.BadParameter("give one of --context, --retrieve and --recall", param_hint="--retrieve")
+    if recall:
+        return lambda lifted: lifted.retriever()
     path = context or retrieve
     if path is None:
-        return None
+        return lambda lifted: None
     from lift.document import read_document
 
     document = read_document(path)
-    return document.text if context else document
+    return lambda lifted: document.text if context else lifted.retriever(document)

@@ -28,6 +28,7 @@ METHODS: Final[Mapping[str, str]] = {
     "lift": "lifting.Lift",
     "lift+icl": "lifting.LiftWithContext",
     "lift+rag": "lifting.LiftWithRetrieval",
+    "lift+recall": "lifting.LiftWithRecall",
 }
 _SEEDLESS: Final = frozenset({"base", "icl", "rag", "embed", "llmlingua"})
 # Those that have a model of their own, for which the user may name another, and the package that they need.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from lift.adapter import MANIFEST_FILE
 from lift.chat import load
@@ -10,7 +10,7 @@ from lift.document import Document
 from lift.evaluation.methods.base import Method
 from lift.pipeline import absorb
 
-__all__ = ["Lift", "LiftWithContext", "LiftWithRetrieval"]
+__all__ = ["Lift", "LiftWithContext", "LiftWithRecall", "LiftWithRetrieval"]
 
 
 class Lift(Method):
@@ -48,11 +48,21 @@ class LiftWithContext(Lift):
 
 
 class LiftWithRetrieval(Lift):
-    """`lift+rag`: the same, with what is retrieved in the context, for which its tasks are looked through too."""
+    """`lift+rag`: the same, with what the document and its tasks say about the question in the context."""
 
     def prepare(self, document: Document) -> None:
         super().prepare(document)
-        self._retriever = self._lifted.retriever(document, self.setting.recipe)
+        self._find = self._finder(document)
+
+    def _finder(self, document: Document) -> Callable[[str], str]:
+        return self._lifted.retriever(document, self.setting.recipe)
 
     def contexts(self, document: Document, questions: Sequence[str]) -> Sequence[str | None]:
-        return [self._retriever(question) for question in questions]
+        return [self._find(question) for question in questions]
+
+
+class LiftWithRecall(LiftWithRetrieval):
+    """`lift+recall`: the same with what its tasks say alone."""
+
+    def _finder(self, document: Document) -> Callable[[str], str]:
+        return self._lifted.retriever(recipe=self.setting.recipe)
