@@ -146,7 +146,8 @@ class Asker:
     @contextmanager
     def answering(self, *, without_adapter: bool = False, adapter_scale: float = 1.0) -> Iterator[None]:
         """In its turn at the model; within, the adapter is on and LoRA folded, or nothing is on."""
-        adapted = None if without_adapter else self._adapted
+        # Folding nothing of it would take seconds (bfloat16 `addmm` with a factor of 0).
+        adapted = None if without_adapter or adapter_scale == 0 else self._adapted
         with self._base.wearing(adapted):
             if adapted is None:
                 yield
