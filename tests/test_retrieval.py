@@ -105,6 +105,12 @@ def test_other_forms_of_a_word_are_found() -> None:
     assert WordIndex(texts).rank("Sailing ships", 3) == [1, 0]
 
 
+def test_a_language_without_spaces() -> None:
+    texts = ["他出生在赫雷斯。", "这座城堡建于1754年。", "城堡的修复持续了很多年。"]
+    assert WordIndex(texts).rank("城堡是哪一年建的？", 1) == [1]
+    assert WordIndex(texts).rank("他在哪里出生？", 1) == [0]
+
+
 @pytest.mark.parametrize("question", ["", "Who is it?", "Xylophones?", "¿?"])
 def test_what_nothing_is_found_for_is_asked_without_a_text(question: str, lifted: lift.LiftedModel) -> None:
     find = lift.Retriever(Document.from_text("José Luis Picardo was born in Jerez in 1919.", "Picardo"))

@@ -13,6 +13,8 @@ from lift.task_store import text_hash
 
 __all__ = ["Recall", "Retriever", "WordIndex"]
 
+# Of two letters or digits at least; of Chinese and Japanese, which have no spaces, each sign.
+_WORD: Final = r"(?u)[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]{2,}"
 # Shown on either side of a segment that fits.
 _NEIGHBOURS: Final = 1
 
@@ -41,7 +43,9 @@ class WordIndex:
         import bm25s
         from Stemmer import Stemmer
 
-        return bm25s.tokenize(texts, stopwords="en", stemmer=Stemmer("english"), show_progress=False)
+        return bm25s.tokenize(
+            texts, token_pattern=_WORD, stopwords="en", stemmer=Stemmer("english"), show_progress=False
+        )
 
 
 class Retriever:

@@ -34,7 +34,7 @@ def evaluate(
             help="base, icl, rag, embed, llmlingua, raw, temp-lora, lift, lift+icl, lift+rag, lift+recall; each with "
             "knobs of its own, such as lift:tasks_per_segment=2 or raw:lr=1e-3.",
         ),
-    ] = "base,icl,rag,lift,lift+rag",
+    ] = "base,icl,rag,lift,lift+recall,lift+rag",
     data: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Where the benchmark's files are, if they are not downloaded.")
     ] = None,
