@@ -46,6 +46,8 @@ def ask(
 
     lift ask adapters/report "Who signed the agreement?"
 
+    lift ask adapters/report "Who signed the agreement?" --recall
+
     lift ask adapters/report "Who signed the agreement?" --retrieve report.pdf
     """
     if bool(questions) == bool(questions_file):
