@@ -8,12 +8,12 @@ NAME.tasks.jsonl, which are counted together.
 """
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 
 from outcome import print_table
 
-from lift.document import Document
+from lift.cli.writer import named_recordings
+from lift.document import read_document
 from lift.jsonl import read_jsonl
 from lift.retrieval import Retriever
 from lift.task_store import text_hash
@@ -26,8 +26,7 @@ def questions_found(document: Path, recording: Path, *, by_tasks: bool) -> list[
         text_hash(record["text"]): [f"{task['question']} {task['answer']}" for task in record["tasks"][:-1]]
         for record in records
     }
-    text = document.read_text(encoding="utf-8")
-    retriever = Retriever(Document.from_text(text, document.stem), told=told if by_tasks else {})
+    retriever = Retriever(read_document(document), told=told if by_tasks else {})
     places = {text_hash(segment): place for place, segment in enumerate(retriever.segments)}
     found: list[int | None] = []
     for record in records:
@@ -37,22 +36,12 @@ def questions_found(document: Path, recording: Path, *, by_tasks: bool) -> list[
     return found
 
 
-def pairs_of(given: str) -> Iterator[tuple[Path, Path]]:
-    """Documents, each with its recording."""
-    text, _, tasks = given.partition("=")
-    if tasks:
-        yield Path(text), Path(tasks)
-        return
-    for recording in sorted(Path(text).glob("*.tasks.jsonl")):
-        yield recording.with_name(recording.name.replace(".tasks.jsonl", ".txt")), recording
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recorded", nargs="+", metavar="TEXT=TASKS|FOLDER")
     rows = []
     for given in parser.parse_args().recorded:
-        pairs = list(pairs_of(given))
+        pairs = [(document, tasks) for _, document, tasks in named_recordings(given)]
         row: dict[str, object] = {"recorded": Path(given.partition("=")[0]).name}
         for name, by_tasks in (("own words", False), ("and its tasks'", True)):
             found = [rank for pair in pairs for rank in questions_found(*pair, by_tasks=by_tasks)]

@@ -288,8 +288,10 @@ def told_of_texts(path: Path) -> dict[str, list[str]]:
         match record:
             case {"record": "header", "segments": list(segments)}:
                 hashes = {place: segment[-1] for place, segment in enumerate(segments)}
-            case {"record": "task", "kind": str(kind), "segments": list(places), "question": asked, "answer": said}:
-                for place in places if kind != "outline" else ():
+            case {"record": "task", "kind": "outline"}:
+                pass
+            case {"record": "task", "segments": list(places), "question": asked, "answer": said}:
+                for place in places:
                     if place in hashes:
                         told.setdefault(hashes[place], []).append(f"{asked} {said}")
     return told

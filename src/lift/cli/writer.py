@@ -14,7 +14,7 @@ from lift.cli import options
 from lift.cli.console import note
 from lift.cli.displays import progress_display
 
-__all__ = ["writer"]
+__all__ = ["named_recordings", "writer"]
 
 _RECORDING: Final = "DOCUMENT=TASKS.jsonl"
 # The end of a name in a folder of recordings.
@@ -58,7 +58,7 @@ def writer(
     pairs = [
         (read_document(document, title), tasks)
         for recording in recordings
-        for title, document, tasks in _named(recording)
+        for title, document, tasks in named_recordings(recording)
     ]
 
     from lift.writer import train_writer
@@ -84,7 +84,7 @@ def writer(
     note(f"Use it: lift absorb DOCUMENT --generator writer:{out} --out DIR")
 
 
-def _named(recording: str) -> Iterator[tuple[str | None, Path, Path]]:
+def named_recordings(recording: str) -> Iterator[tuple[str | None, Path, Path]]:
     """The title, if the user gives one, the document and the tasks of each recording that the argument names."""
     if Path(recording).is_dir():
         yield from _inside(Path(recording))

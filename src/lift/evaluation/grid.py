@@ -155,7 +155,7 @@ class Grid:
     def _run_cell(self, job: _Job, missing: Sequence[Question], results: Results) -> None:
         # Methods that differ in nothing but what is shown with a question share what was trained.
         trained = job.recipe.to_dict() | {"retrieved_segments": None}
-        folder = results.folder / _WORK / job.cell.document / self._digest(job.method.training, trained)
+        folder = results.folder / _WORK / job.cell.document / self._training_digest(job.method.training, trained)
         method: Method | None = None
         try:
             setting = Setting(
@@ -243,12 +243,15 @@ class Grid:
 
     def _cell(self, document: Document, method: MethodSpec, recipe: Recipe) -> Cell:
         knobs = {name: value for name, value in recipe.to_dict().items() if name != "seed"}
-        answering = [recipe.prompt_template, recipe.retrieved_segments]
-        digest = self._digest(knobs) if method.trains else _digest(answering)
+        digest = (
+            self._training_digest(knobs)
+            if method.trains
+            else _digest([recipe.prompt_template, recipe.retrieved_segments])
+        )
         name = self._benchmark.name
         return Cell(name, document.sha256[:16], method.text, self._base.id, digest, recipe.seed)
 
-    def _digest(self, *what: object) -> str:
+    def _training_digest(self, *what: object) -> str:
         """Of what makes a difference to training."""
         return _digest([*what, self._generator, PROMPT_VERSION])
 
