@@ -54,11 +54,14 @@ def test_as_many_segments_as_the_recipe_says(picardo: Document) -> None:
 def test_a_model_says_how_much_it_reads(lifted: lift.LiftedModel, picardo: Document) -> None:
     question = "Which troops were housed in the Castle of Santa Catalina?"
     assert len(lifted.retriever(picardo)(question).splitlines()) > 5
+    one = lifted.retriever(picardo, segments=1)(question)
+    with pytest.raises(lift.LiftError, match="retrieved_segments"):
+        lifted.retriever(picardo, segments=0)
     small = dataclasses.replace(lifted.manifest, recipe={**lifted.manifest.recipe, "retrieved_segments": 1, "new": 0})
     lifted = lift.LiftedModel(lifted.base, lifted.adapted, small)
     best = lifted.retriever(picardo)(question)
     assert len(best.splitlines()) == 3
-    assert best == lift.Retriever(picardo, lift.Recipe(retrieved_segments=1))(question)
+    assert best == one == lift.Retriever(picardo, lift.Recipe(retrieved_segments=1))(question)
 
 
 @pytest.fixture

@@ -70,19 +70,25 @@ class LiftedModel:
         """The document's title."""
         return str(self.manifest.document["title"])
 
-    def retriever(self, document: Document | None = None, recipe: Recipe | None = None) -> Callable[[str], str]:
+    def retriever(
+        self, document: Document | None = None, recipe: Recipe | None = None, *, segments: int | None = None
+    ) -> Callable[[str], str]:
         """What finds something to show with a question, a `context` of `ask`.
 
         Args:
             document: where to look, the document that was absorbed for instance; the tasks that this model was trained
                 on help to find what they are about, and are shown with it. None looks for these tasks alone.
             recipe: how it is cut and how much is shown; None is the recipe that this model was trained by.
+            segments: of how many segments something is shown; None is as the recipe says.
 
         Raises:
             AdapterError: there is no document, and no tasks are beside the adapter.
+            RecipeError: `segments` is less than one.
         """
         told = told_of_texts(self._tasks) if self._tasks else {}
         recipe = recipe or Recipe.known(self.manifest.recipe)
+        if segments is not None:
+            recipe = recipe.replace(retrieved_segments=segments)
         if document is not None:
             return Retriever(document, recipe, told)
         if not told:

@@ -7,6 +7,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
@@ -26,7 +27,7 @@ from lift.synthesis.parser import Pair
 from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, view
 from lift.tasks import Task
 from lift.training.encoding import EncodedTask, encode_task
-from lift.training.schedule import straight_fall
+from lift.training.straight import train_straight
 from lift.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def train_writer(
         TaskFileError: a recording is damaged or belongs to another document.
     """
     started = time.monotonic()
+    report = on_progress or (lambda progress: None)
     folder = Path(out)
     check_output_folder(folder, overwrite=overwrite)
     chosen = load_recipe(recipe)
@@ -82,13 +84,16 @@ def train_writer(
         chat_format = base.chat_format(chosen.prompt_template, title="")
         encoded = [[encode_task(lesson, chat_format, base.context_tokens) for lesson in group] for group in segments]
         steps = list(_steps(encoded, chosen))
-        losses = []
+        lessons = sum(map(len, segments))
         with Trainer(adapted, chosen) as trainer:
-            for number, step in enumerate(steps):
-                trainer.step(step, lr_scale=straight_fall(number, len(steps), chosen.decay_share))
-                losses += trainer.take_losses()
-                if on_progress:
-                    on_progress(_progress(trainer, losses, encoded, steps, time.monotonic() - started))
+            losses = train_straight(
+                trainer,
+                steps,
+                chosen.decay_share,
+                lambda progress: report(
+                    replace(progress, segments=len(segments), segments_total=len(segments), tasks=lessons)
+                ),
+            )
         tenth = max(1, len(losses) // 10)
         manifest = Manifest(
             document={
@@ -100,7 +105,7 @@ def train_writer(
             base_model=base.identity(),
             recipe=chosen.to_dict(),
             generator=", ".join(document.title for document, _ in recordings),
-            counts={"tasks": sum(map(len, segments)), "segments": len(segments), "steps": trainer.steps},
+            counts={"tasks": lessons, "segments": len(segments), "steps": trainer.steps},
             losses={"first": round(fmean(losses[:tenth]), 4), "last": round(fmean(losses[-tenth:]), 4)},
             seconds={"total": round(time.monotonic() - started, 2)},
         )
@@ -151,25 +156,3 @@ def _steps(segments: Sequence[list[EncodedTask]], recipe: Recipe) -> Iterator[li
                 step = []
         if step:
             yield step
-
-
-def _progress(
-    trainer: Trainer,
-    losses: Sequence[float],
-    lessons: Sequence[Sequence[EncodedTask]],
-    steps: Sequence[Sequence[EncodedTask]],
-    seconds: float,
-) -> Progress:
-    done = trainer.steps
-    return Progress(
-        "training",
-        segments=len(lessons),
-        segments_total=len(lessons),
-        tasks=sum(map(len, lessons)),
-        visits=sum(map(len, steps[:done])),
-        visits_total=sum(map(len, steps)),
-        steps=done,
-        tokens_per_second=trainer.tokens / seconds,
-        loss=fmean(losses[-20:]),
-        seconds_left=seconds / done * (len(steps) - done),
-    )

@@ -170,6 +170,14 @@ def test_ask_with_a_text_in_the_context(adapter: Path, here: Here) -> None:
         done = here("ask", adapter, "Who?", *two)
         assert done.returncode == 2
         assert "give one of --context, --retrieve and --recall" in done.stderr
+    shown = [
+        here("ask", adapter, "Where was Picardo born?", "--retrieve", picardo, "--segments", n).stdout
+        for n in ("1", "5")
+    ]
+    assert shown[0] != shown[1]
+    done = here("ask", adapter, "Who?", "--context", picardo, "--segments", "1")
+    assert done.returncode == 2
+    assert "goes with --retrieve or --recall" in done.stderr
 
 
 def test_chat_streams_answers_until_the_end(adapter: Path, here: Here) -> None:

@@ -33,6 +33,14 @@ def test_an_evaluation_in_a_log(capsys: pytest.CaptureFixture[str]) -> None:
     with grid_display() as show:
         show(GridProgress(0, 3, "lift, The mill, seed 0", 0, None))
         show(GridProgress(1, 3, "lift, The mill, seed 1", 1, 65.2))
-        show(GridProgress(2, 3, "rag, The mill, seed 0", 1, 5.2))
+        training = Progress(
+            "training", visits=6, visits_total=9, steps=2, tokens_per_second=61, loss=1.5, seconds_left=5
+        )
+        show(GridProgress(2, 3, "raw, The mill, seed 0", 1, 12.2))
+        show(GridProgress(2, 3, "raw, The mill, seed 0", 1, 12.2, training))
         show(GridProgress(3, 3, "", 1, 0.0))
-    assert capsys.readouterr().err.splitlines() == ["0/3: lift, The mill, seed 0", "3/3: 1 errors"]
+    assert capsys.readouterr().err.splitlines() == [
+        "0/3: lift, The mill, seed 0",
+        "2/3: raw, The mill, seed 0, 1 errors, 0:12 left: step 2, loss 1.500, 61 tokens/s, 0:05 left",
+        "3/3: 1 errors",
+    ]

@@ -1,6 +1,7 @@
 """A whole evaluation on a tiny model, with every method that needs nothing installed: computed, kept, resumed."""
 
 import json
+import threading
 from collections.abc import Iterator, Sequence
 from importlib.metadata import distribution
 from pathlib import Path
@@ -68,7 +69,10 @@ def test_every_method(tiny: Any, tmp_path: Path) -> None:
     assert len(runs) == 3 + 6 * 2
     assert len(answers) == 2 * len(runs)
     assert (seen[-1].done, seen[-1].total) == (15, 15)
-    assert seen[5].seconds_left is not None
+    assert {progress.seconds_left is None for progress in seen} == {True, False}
+    # One that trains says how far it is.
+    training = {progress.doing.partition(",")[0] for progress in seen if progress.training}
+    assert training == {"raw", "temp-lora", "lift"}
     steps = {run.cell.method: run.costs.get("steps") for run in runs}
     assert steps["base"] is None
     # The baselines get at least LIFT's number of steps.
@@ -181,11 +185,13 @@ class TestJudged:
         def __init__(self, failures: int) -> None:
             self.failures = failures
             self.asked = 0
+            self.lock = threading.Lock()
 
         def score(self, question: Question, answer: str) -> float:
-            self.asked += 1
-            if self.asked <= self.failures:
-                raise JudgeError("overloaded")
+            with self.lock:
+                self.asked += 1
+                if self.asked <= self.failures:
+                    raise JudgeError("overloaded")
             return 1.0
 
     def test_a_judge_that_fails_is_asked_again_without_another_run(
@@ -199,6 +205,18 @@ class TestJudged:
             assert grid(tiny, "base", benchmark=Small(metric="judge"), judge=judge).run(results) == 0
         assert judge.asked == 3
         assert [answer.score for answer in read_answers(tmp_path)] == [1.0, 1.0]
+
+    def test_the_judge_is_asked_several_at_once(self, tiny: Any, tmp_path: Path) -> None:
+        both_are_there = threading.Barrier(2)
+
+        class Together(self.Judge):  # type: ignore[name-defined, misc]
+            def score(self, question: Question, answer: str) -> float:
+                both_are_there.wait(timeout=30)
+                return super().score(question, answer)
+
+        judge: Any = Together(failures=0)
+        with Results(tmp_path) as results:
+            assert grid(tiny, "base", benchmark=Small(metric="judge"), judge=judge).run(results) == 0
 
     def test_no_judge(self, tiny: Any, tmp_path: Path) -> None:
         with Results(tmp_path) as results:

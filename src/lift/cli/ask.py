@@ -28,6 +28,7 @@ def ask(
     context: options.Context = None,
     retrieve: options.Retrieve = None,
     recall: options.Recall = False,
+    segments: options.Segments = None,
     adapter_scale: options.AdapterScale = None,
     questions_file: Annotated[
         Path | None,
@@ -58,7 +59,7 @@ def ask(
     asked = questions or [str(record["question"]) for record in records]
 
     options.check_scale(base, adapter_scale)
-    read = options.read_shown(context, retrieve, recall)
+    read = options.read_shown(context, retrieve, recall, segments)
 
     from lift.chat import load
 

@@ -19,6 +19,7 @@ def chat(
     context: options.Context = None,
     retrieve: options.Retrieve = None,
     recall: options.Recall = False,
+    segments: options.Segments = None,
     adapter_scale: options.AdapterScale = None,
     model: options.StoredModel = None,
     device: options.Device = "auto",
@@ -29,7 +30,7 @@ def chat(
     Ctrl-C stops an answer; Ctrl-D or /exit ends the conversation; /new starts another one.
     """
     options.check_scale(base, adapter_scale)
-    read = options.read_shown(context, retrieve, recall)
+    read = options.read_shown(context, retrieve, recall, segments)
 
     from lift.chat import load
 

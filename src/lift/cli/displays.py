@@ -86,10 +86,21 @@ def grid_display(*, quiet: bool = False) -> Iterator[Callable[[GridProgress], No
         TimeElapsedColumn(),
         console=console(),
     ) as display:
-        task = display.add_task("", total=None)
-        yield lambda progress: display.update(
-            task, completed=progress.done, total=progress.total, description=_grid_detail(progress)
-        )
+        cells = display.add_task("", total=None)
+        training = display.add_task("", visible=False)
+
+        def show(progress: GridProgress) -> None:
+            display.update(cells, completed=progress.done, total=progress.total, description=_grid_detail(progress))
+            display.update(training, visible=progress.training is not None)
+            if progress.training is not None:
+                display.update(
+                    training,
+                    completed=progress.training.visits,
+                    total=progress.training.visits_total or None,
+                    description=_details(progress.training),
+                )
+
+        yield show
 
 
 def _undrawn(
@@ -116,11 +127,16 @@ def _undrawn(
 
 
 def _line(progress: Progress) -> str:
-    details = filter(None, [_generation_detail(progress), _training_detail(progress)])
-    return f"{_PHASES[progress.phase]}: {'; '.join(details)}"
+    return f"{_PHASES[progress.phase]}: {_details(progress)}"
+
+
+def _details(progress: Progress) -> str:
+    return "; ".join(filter(None, [_generation_detail(progress), _training_detail(progress)]))
 
 
 def _generation_detail(progress: Progress) -> str:
+    if not progress.segments_total:
+        return ""
     parts = [f"{progress.segments}/{progress.segments_total} segments, {progress.tasks} tasks"]
     if progress.failed:
         parts.append(f"{progress.failed} failed")
@@ -139,7 +155,8 @@ def _training_detail(progress: Progress) -> str:
 
 
 def _grid_line(progress: GridProgress) -> str:
-    return ": ".join(filter(None, [f"{progress.done}/{progress.total}", _grid_detail(progress)]))
+    now = [_grid_detail(progress), _details(progress.training) if progress.training else ""]
+    return ": ".join(filter(None, [f"{progress.done}/{progress.total}", *now]))
 
 
 def _grid_detail(progress: GridProgress) -> str:

@@ -114,8 +114,15 @@ Recall = Annotated[
         "--recall", help="Put into the prompt what the adapter's tasks say about the question; needs no document."
     ),
 ]
-
-
+Segments = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Of how many segments --retrieve or --recall shows something; a small model reads best what is short. "
+        "Default: as the recipe of the adapter says (1 for the embedded model, 5 for others).",
+    ),
+]
 AdapterScale = Annotated[
     float | None,
     typer.Option(
@@ -137,17 +144,19 @@ def check_scale(base: bool, adapter_scale: float | None) -> None:
 
 
 def read_shown(
-    context: Path | None, retrieve: Path | None, recall: bool
+    context: Path | None, retrieve: Path | None, recall: bool, segments: int | None
 ) -> Callable[[lift.chat.LiftedModel], lift.chat.Context | None]:
     """What --context, --retrieve or --recall puts into prompts, once the model is there; documents are read now."""
     if sum(map(bool, (context, retrieve, recall))) > 1:
         raise typer.BadParameter("give one of --context, --retrieve and --recall", param_hint="--retrieve")
+    if segments is not None and not (retrieve or recall):
+        raise typer.BadParameter("goes with --retrieve or --recall", param_hint="--segments")
     if recall:
-        return lambda lifted: lifted.retriever()
+        return lambda lifted: lifted.retriever(segments=segments)
     path = context or retrieve
     if path is None:
         return lambda lifted: None
     from lift.document import read_document
 
     document = read_document(path)
-    return lambda lifted: document.text if context else lifted.retriever(document)
+    return lambda lifted: document.text if context else lifted.retriever(document, segments=segments)

@@ -8,7 +8,9 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +24,7 @@ from lift.evaluation.questions import Question
 from lift.evaluation.results import Answer, Cell, Results, Run
 from lift.evaluation.speed import measure_answering
 from lift.presets import load_recipe
+from lift.progress import Progress
 from lift.recipe import Recipe
 from lift.synthesis.backends import default_generator
 from lift.synthesis.prompts import PROMPT_VERSION
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 __all__ = ["Grid", "GridProgress"]
 
 _WORK: Final = "work"
+# Few enough for a provider's limits.
+_JUDGED_AT_ONCE: Final = 8
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class GridProgress:
         doing: the cell that is computed now.
         errors: answers without a score so far.
         seconds_left: estimate; None before the first cell is done.
+        training: how far the training of this cell is; None where there is none, or none any more.
     """
 
     done: int
@@ -50,6 +56,7 @@ class GridProgress:
     doing: str
     errors: int
     seconds_left: float | None
+    training: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -130,11 +137,12 @@ class Grid:
             How many answers have no score; the same call tries them again.
         """
         for number, job in enumerate(self._jobs):
-            on_progress(self._progress(number, results))
+            progress = self._progress(number, results)
+            on_progress(progress)
             missing = self._missing(job, results)
             if missing or not results.has_run(job.cell):
                 started = time.monotonic()
-                self._run_cell(job, missing, results)
+                self._run_cell(job, missing, results, partial(_report_training, on_progress, progress))
                 self._seconds.setdefault(job.method.text, []).append(time.monotonic() - started)
             if number + 1 == len(self._jobs) or self._jobs[number + 1].document is not job.document:
                 shutil.rmtree(results.folder / _WORK / job.cell.document, ignore_errors=True)
@@ -143,16 +151,19 @@ class Grid:
 
     def _missing(self, job: _Job, results: Results) -> list[Question]:
         """The questions to ask; those that only a judge failed on are scored now, as they were answered."""
-        missing = []
+        missing, unscored = [], []
         for question in job.questions:
             known = results.unscored(job.cell, question.id)
             if known:
-                results.add_answer(self._scored(job, question, known))
+                unscored.append((question, known))
             elif question.id not in results.answered(job.cell):
                 missing.append(question)
+        self._score(job, unscored, results)
         return missing
 
-    def _run_cell(self, job: _Job, missing: Sequence[Question], results: Results) -> None:
+    def _run_cell(
+        self, job: _Job, missing: Sequence[Question], results: Results, report: Callable[[Progress | None], None]
+    ) -> None:
         # Methods that differ in nothing but what is shown with a question share what was trained.
         trained = job.recipe.to_dict() | {"retrieved_segments": None}
         folder = results.folder / _WORK / job.cell.document / self._training_digest(job.method.training, trained)
@@ -166,15 +177,16 @@ class Grid:
                 self._benchmark.max_new_tokens,
                 job.method.helper,
                 job.method.adapter_scale,
+                report,
             )
             method = job.method.open(setting)
             started = time.monotonic()
             method.prepare(job.document)
             prepared = time.monotonic()
+            report(None)
             answers = method.answer(job.document, [question.text for question in missing])
             answered = time.monotonic()
-            for question, answer in zip(missing, answers, strict=True):
-                results.add_answer(self._scored(job, question, answer))
+            self._score(job, list(zip(missing, answers, strict=True)), results)
             if not results.has_run(job.cell):
                 seconds = method.costs.pop("prepare_seconds", prepared - started), answered - prepared
                 results.add_run(
@@ -192,7 +204,7 @@ class Grid:
         except (LiftError, RuntimeError, MemoryError) as error:  # this cell fails; the others need not
             for question in missing:
                 if question.id not in results.answered(job.cell):
-                    results.add_answer(self._answer(job, question, "", None, f"{type(error).__name__}: {error}"))
+                    self._keep(self._answer(job, question, "", None, f"{type(error).__name__}: {error}"), results)
         finally:
             if method:
                 method.close()
@@ -213,6 +225,16 @@ class Grid:
         recording = self._benchmark.recording(job.document)
         return f"recorded:{recording}" if recording else default_generator(self._base.id)
 
+    def _score(self, job: _Job, answers: Sequence[tuple[Question, str]], results: Results) -> None:
+        """Score answers and keep them; a judge gets several at once, since it is a server."""
+        with ThreadPoolExecutor(_JUDGED_AT_ONCE) as pool:
+            for answer in pool.map(lambda pair: self._scored(job, *pair), answers):
+                self._keep(answer, results)
+
+    def _keep(self, answer: Answer, results: Results) -> None:
+        self._errors += answer.error is not None
+        results.add_answer(answer)
+
     def _scored(self, job: _Job, question: Question, answer: str) -> Answer:
         try:
             if question.metric == "judge":
@@ -226,7 +248,6 @@ class Grid:
     def _answer(
         self, job: _Job, question: Question, answer: str, score: float | None, error: str | None = None
     ) -> Answer:
-        self._errors += error is not None
         return Answer(
             job.cell,
             job.document.title,
@@ -266,6 +287,12 @@ class Grid:
         job = self._jobs[done] if done < len(self._jobs) else None
         doing = f"{job.method.text}, {job.document.title}, seed {job.cell.seed}" if job else ""
         return GridProgress(done, len(self._jobs), doing, self._errors, seconds_left)
+
+
+def _report_training(
+    on_progress: Callable[[GridProgress], None], progress: GridProgress, training: Progress | None
+) -> None:
+    on_progress(replace(progress, training=training))
 
 
 def _digest(what: Sequence[object]) -> str:

@@ -36,7 +36,7 @@ class JudgeError(Exception):
 
 
 class Judge:
-    """Asks an OpenAI-compatible server.
+    """Asks an OpenAI-compatible server; several threads may do so at once.
 
     Args:
         url: the server's, up to /v1, or a provider's name. Its key is read from $LIFT_JUDGE_KEY; a provider's also
@@ -88,14 +88,17 @@ class Judge:
     def _reply(self, content: str) -> Any:
         """The server's reply; fields that it refuses are left out, now and from now on."""
         while True:
+            dialect = self._dialect
             try:
                 return self._client.chat.completions.create(
                     model=self.model,
                     messages=[{"role": "user", "content": content}],
-                    **self._dialect.fields(max_tokens=_REPLY_TOKENS, temperature=0),
+                    **dialect.fields(max_tokens=_REPLY_TOKENS, temperature=0),
                 )
             except (BadRequestError, UnprocessableEntityError) as error:
-                simpler = self._dialect.after_refusal(str(error))
+                simpler = dialect.after_refusal(str(error))
                 if simpler is None:
                     raise
-                self._dialect = simpler
+                # Another thread may have found out in the meantime.
+                if self._dialect == dialect:
+                    self._dialect = simpler

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lift.asking import Asker
 from lift.document import Document
+from lift.progress import Progress
 from lift.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Setting:
         max_new_tokens: room for an answer.
         helper: the method's own model, by a hub name or a folder; None is its default.
         adapter_scale: how much of what was trained counts in answers; None is as much as in `lift ask`.
+        on_progress: told how far training is, a few times a second.
     """
 
     base: BaseModel
@@ -41,6 +43,7 @@ class Setting:
     max_new_tokens: int
     helper: str | None = None
     adapter_scale: float | None = None
+    on_progress: Callable[[Progress], None] = lambda progress: None
 
 
 class Method(ABC):

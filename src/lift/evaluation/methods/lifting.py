@@ -28,6 +28,7 @@ class Lift(Method):
                 model=setting.base,
                 recipe=setting.recipe,
                 out=folder,
+                on_progress=setting.on_progress,
             )
         self._lifted, self.adapted, self.scale_beside_text = lifted, lifted.adapted, lifted.manifest.scale_beside_text
         counts, seconds = lifted.manifest.counts, lifted.manifest.seconds

@@ -14,7 +14,7 @@ from lift.document import Document
 from lift.evaluation.methods.base import Method
 from lift.splitting import split_document
 from lift.training.encoding import EncodedTask
-from lift.training.schedule import straight_fall
+from lift.training.straight import train_straight
 from lift.training.trainer import Trainer
 
 __all__ = ["RawText", "TempLora"]
@@ -45,9 +45,7 @@ class _TextTraining(Method):
         self.adapted = attach_adapter(base, recipe)
         started = time.monotonic()
         with Trainer(self.adapted, recipe, base.turns) as trainer:
-            for number, batch in enumerate(batches):
-                trainer.step(batch, lr_scale=straight_fall(number, len(batches), recipe.decay_share))
-            losses = trainer.take_losses()
+            losses = train_straight(trainer, batches, recipe.decay_share, self.setting.on_progress)
         self.costs = {
             "steps": trainer.steps,
             "tokens": trainer.tokens,
