@@ -175,6 +175,12 @@ def test_less_of_it_counts_beside_a_text(
         scales.clear()
         assert said(context=text) == said(context=text, adapter_scale=scale)
         assert scales == [scale] * 4
+    scales.clear()
+    half = lift.LiftedModel(base, lifted.adapted, dataclasses.replace(lifted.manifest, scale_beside_text=0.5))
+    # Where nothing was found for a question, it is answered as it is alone.
+    some = half.ask_many([QUESTION, "Who?"], context=lambda question: "" if question == "Who?" else text)
+    assert scales == [0.5, 1]
+    assert some == [half.ask(QUESTION, context=text), half.ask("Who?")]
     for impossible in (-1, float("nan"), float("inf")):
         with pytest.raises(AdapterError, match=f"cannot count {impossible} times"):
             lifted.ask(QUESTION, adapter_scale=impossible)

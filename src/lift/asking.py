@@ -74,20 +74,19 @@ class Asker:
             AdapterError: `adapter_scale` is negative or not finite.
         """
         contexts = contexts or [None] * len(questions)
-        adapter_scale = self.scale(adapter_scale, beside_text=any(contexts))
+        scales = [self.scale(adapter_scale, beside_text=bool(context)) for context in contexts]
         prompts = [
             self.prompt(question, context=context, max_new_tokens=max_new_tokens)
             for question, context in zip(questions, contexts, strict=True)
         ]
-        shared = shared_prefix([tuple(prompt) for prompt in prompts]) if len(prompts) > 1 else 0
-        with self.answering(without_adapter=without_adapter, adapter_scale=adapter_scale):
-            if shared >= _SHARED_TOKENS:
-                return self._after_one_prefix(prompts, shared, max_new_tokens)
-            answers: dict[int, str] = {}
-            for batch in _batches(prompts):
-                decoded = self._decode([prompts[number] for number in batch], max_new_tokens)
-                answers.update(zip(batch, decoded, strict=True))
-            return [answers[number] for number in range(len(questions))]
+        answers: dict[int, str] = {}
+        # Where nothing was found for some of the questions, these are answered with all of the adapter.
+        for scale in dict.fromkeys(scales):
+            alike = [number for number, own in enumerate(scales) if own == scale]
+            with self.answering(without_adapter=without_adapter, adapter_scale=scale):
+                decoded = self._decode_all([prompts[number] for number in alike], max_new_tokens)
+            answers.update(zip(alike, decoded, strict=True))
+        return [answers[number] for number in range(len(questions))]
 
     def scale(self, asked: float | None, *, beside_text: bool) -> float:
         """How much of the adapter counts: what was asked for, or else all of it, or less where text is shown."""
@@ -162,6 +161,17 @@ class Asker:
         from lift.folding import FoldedLora
 
         return FoldedLora(self._base.network, lr=None)
+
+    def _decode_all(self, prompts: Sequence[list[int]], max_new_tokens: int) -> list[str]:
+        """What follows each of any number of prompts, which batches of like length are made of."""
+        shared = shared_prefix([tuple(prompt) for prompt in prompts]) if len(prompts) > 1 else 0
+        if shared >= _SHARED_TOKENS:
+            return self._after_one_prefix(prompts, shared, max_new_tokens)
+        answers: dict[int, str] = {}
+        for batch in _batches(prompts):
+            decoded = self._decode([prompts[number] for number in batch], max_new_tokens)
+            answers.update(zip(batch, decoded, strict=True))
+        return [answers[number] for number in range(len(prompts))]
 
     def _after_one_prefix(self, prompts: Sequence[list[int]], shared: int, max_new_tokens: int) -> list[str]:
         """The answers where all prompts begin alike: that part is computed once."""
