@@ -155,7 +155,7 @@ def absorb(
         else:
             for line in summary(lifted.manifest):
                 note(line)
-            note(f'Ask it: lift ask {folder} "..."')
+            note(f'Ask it: lift ask {folder} "..." (with --recall it looks among its tasks first)')
         lifted.close()
     if failed:
         raise LiftError(f"{failed} of {len(documents)} documents failed; the same command goes on with them")

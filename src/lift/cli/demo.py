@@ -55,6 +55,7 @@ def demo(
     asked = [question["question"] for question in questions]
     before = lifted.ask_many(asked, without_adapter=True, max_new_tokens=64)
     after = lifted.ask_many(asked, max_new_tokens=64)
+    recalling = lifted.ask_many(asked, context=lifted.retriever(), max_new_tokens=64)
 
     def right(answers: list[str]) -> int:
         return sum(
@@ -65,6 +66,7 @@ def demo(
         "questions": len(questions),
         "right_before": right(before),
         "right_after": right(after),
+        "right_with_recall": right(recalling),
         "training_seconds": lifted.manifest.seconds["training"],
         "total_seconds": lifted.manifest.seconds["total"],
         "tokens_per_second": lifted.manifest.counts["tokens_per_second"],
@@ -77,15 +79,14 @@ def demo(
 
     stdout = Console()
     stdout.print(_table(questions, before, after))
-    count = len(questions)
-    stdout.print(
-        f"right answers: {result['right_before']} of {count} before ({result['right_before'] / count:.0%}), "
-        f"{result['right_after']} of {count} after ({result['right_after'] / count:.0%})",
-        highlight=False,
+    before_it, after_it, with_recall = (
+        f"{result[name]} of {len(questions)} {when} ({result[name] / len(questions):.0%})"
+        for name, when in (("right_before", "before"), ("right_after", "after"), ("right_with_recall", "with --recall"))
     )
+    stdout.print(f"right answers: {before_it}, {after_it}; {with_recall}", highlight=False)
     for line in summary(lifted.manifest):
         note(line)
-    note(f'Ask it yourself: lift ask {out} "Where was José Luis Picardo born?"')
+    note(f'Ask it yourself: lift ask {out} "Where was José Luis Picardo born?" (--recall: with its tasks looked up)')
 
 
 def _table(questions: list[dict[str, Any]], before: list[str], after: list[str]) -> Table:
