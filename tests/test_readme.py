@@ -3,13 +3,12 @@
 import re
 import shlex
 import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import EXAMPLE, RECORDED
+from tests.conftest import EXAMPLE, RECORDED, Here
 from tests.replay_server import ReplayServer
 from tests.test_document import pdf
 
@@ -63,7 +62,7 @@ def small(command: str, stand_ins: dict[str, str], url: str) -> str:
     return command
 
 
-def test_a_users_own_document_on_the_command_line(stand_ins: dict[str, str]) -> None:
+def test_a_users_own_document_on_the_command_line(stand_ins: dict[str, str], here: Here) -> None:
     lines = [line.removeprefix(".venv/bin/") for line in commands("sh")]
     assert [line.split()[:3] for line in lines] == [
         ["lift", "absorb", "notes.md"],  # offline: nothing of it reaches the server
@@ -76,10 +75,8 @@ def test_a_users_own_document_on_the_command_line(stand_ins: dict[str, str]) -> 
         for line in lines:
             arguments = shlex.split(small(line, stand_ins, server.url))[1:]
             if arguments[0] == "absorb":
-                arguments += ["--set", "epochs=1", "--set", "rank=4"]
-            done = subprocess.run(
-                [sys.executable, "-m", "lift", *arguments], input="Who?\n", capture_output=True, text=True, check=False
-            )
+                arguments += ["--set", "epochs=1", "--set", "rank=4", "--set", "min_steps=1"]
+            done = here(*arguments, stdin="Who?\n")
             assert done.returncode == 0, done.stderr
     assert [segment[:31] for segment in server.segments] == ["Early life. Picardo was born in"]
 

@@ -1,33 +1,22 @@
 """The command line in its own process words: stdout, stderr, exit codes."""
 
-import io
 import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from lift.cli import main
 from lift.cli.app import app
 from lift.presets import PRESETS, load_recipe
-from tests.conftest import EXAMPLE, RECORDED
+from tests.conftest import EXAMPLE, RECORDED, Here
 from tests.replay_server import ReplayServer
 
 KNOBS = [f"--set={knob}" for knob in ("rank=4", "alpha=8", "lr=0.05", "epochs=1", "min_steps=1", "tasks_per_segment=2")]
 
 
-class Done(NamedTuple):
-    returncode: int | str
-    stdout: str
-    stderr: str
-
-
-Here = Callable[..., Done]
 COMMANDS = [command.name for command in app.registered_commands if command.name]
 
 
@@ -36,21 +25,6 @@ def lift(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess
     return subprocess.run(
         [sys.executable, "-m", "lift", *map(str, arguments)], capture_output=True, text=True, input=stdin, check=False
     )
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """The command in this process, which has torch loaded: the same entry point, seconds faster."""
-
-    def run(*arguments: str | Path, stdin: str = "") -> Done:
-        monkeypatch.setattr(sys, "argv", ["lift", *map(str, arguments)])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return Done(ended.value.code or 0, *capsys.readouterr())
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from safetensors.torch import load_file
 
+import lift
 from lift.errors import ModelError
 from lift.model import load_base_model
 from lift.processes import Processes
@@ -19,6 +19,8 @@ from tests.replay_server import ReplayServer
 
 KNOBS = ["epochs=2", "rank=4", "lr=1e-3", "tasks_per_step=8", "min_steps=4", "tasks_per_segment=3"]
 KNOBS += ["pack_tokens=64"]  # many packs, of which the processes get different numbers
+
+TITLE = "José Luis Picardo"
 
 
 @pytest.fixture
@@ -29,7 +31,7 @@ def document(tmp_path: Path) -> Path:
 
 
 def absorb(document: Path, model: Path, out: Path, generator: str, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lift", "absorb", str(document), "--title", "José Luis Picardo", "--model"]
+    command = [sys.executable, "-m", "lift", "absorb", str(document), "--title", TITLE, "--model"]
     command += [str(model), "--generator", generator, "--out", str(out), "--dtype", "float32", "--recipe", "cpu"]
     command += [word for knob in KNOBS for word in ("--set", knob)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -43,15 +45,23 @@ def absorb(document: Path, model: Path, out: Path, generator: str, *more: str) -
 def test_the_same_adapter_as_alone(
     document: Path, tiny_model: Path, tmp_path: Path, share: str, together: list[str]
 ) -> None:
-    results: dict[str, dict[str, Any]] = {}
-    for name, more in (("alone", []), ("together", ["--processes", "2", *together])):
-        done = absorb(
-            document, tiny_model, tmp_path / name, f"recorded:{RECORDED}", "--set", f"trained_share={share}", *more
-        )
-        assert done.returncode == 0, done.stderr
-        results[name] = json.loads(done.stdout)  # only the first process tells
-    assert results["alone"]["counts"]["steps"] == results["together"]["counts"]["steps"]
-    assert results["together"]["losses"] == pytest.approx(results["alone"]["losses"], rel=1e-3)
+    generator, knobs = f"recorded:{RECORDED}", [*KNOBS, f"trained_share={share}"]
+    recipe = lift.load_recipe("cpu", knobs)
+    lifted = lift.absorb(
+        document,
+        title=TITLE,
+        model=tiny_model,
+        generator=generator,
+        recipe=recipe,
+        out=tmp_path / "alone",
+        dtype="float32",
+    )
+    more = ["--set", knobs[-1], "--processes", "2", *together]
+    done = absorb(document, tiny_model, tmp_path / "together", generator, *more)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)  # only the first process tells
+    assert result["counts"]["steps"] == lifted.manifest.counts["steps"]
+    assert result["losses"] == pytest.approx(lifted.manifest.losses, rel=1e-3)
     alone, shared = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("alone", "together"))
     assert alone.keys() == shared.keys()
     for name, weight in alone.items():

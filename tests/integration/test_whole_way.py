@@ -111,7 +111,7 @@ def test_interrupted_it_goes_on_and_asks_only_for_what_is_missing(tmp_path: Path
         command = [
             sys.executable, "-m", "lift", "absorb", str(document), "--out", str(out), "--generator", server.url,
             "--model", str(tiny_model), "--title", "José Luis Picardo", "--recipe", "cpu", "--set", "epochs=1",
-            "--set", "generator_concurrency=2", "--set", "rank=4",
+            "--set", "generator_concurrency=2", "--set", "rank=4", "--set", "min_steps=4",
         ]  # fmt: skip
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "COLUMNS": "200"})
         wait_until(lambda: written(out).count('"done"') == 6)
@@ -147,6 +147,7 @@ def test_killed_it_goes_on_too(tmp_path: Path, tiny_model: Path) -> None:
         command = [
             sys.executable, "-m", "lift", "absorb", str(document), "--out", str(out), "--generator", server.url,
             "--model", str(tiny_model), "--json", "--recipe", "cpu", "--set", "epochs=1", "--set", "rank=4",
+            "--set", "min_steps=4",
         ]  # fmt: skip
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         wait_until(lambda: written(out).count('"task"') >= 7)
