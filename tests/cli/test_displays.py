@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from lift.cli.displays import grid_display, progress_display
-from lift.evaluation.grid import GridProgress
+from lift.evaluation.progress import GridProgress
 from lift.progress import Progress
 
 

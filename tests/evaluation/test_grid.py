@@ -12,13 +12,15 @@ import pytest
 from lift.document import Document
 from lift.errors import BenchmarkError, LiftError, MissingExtraError
 from lift.evaluation.benchmarks.base import Benchmark
-from lift.evaluation.grid import Grid, GridProgress
+from lift.evaluation.grid import Grid
 from lift.evaluation.judge import JudgeError
 from lift.evaluation.methods import METHODS, Setting, parse_method
+from lift.evaluation.progress import GridProgress, TimeLeft
 from lift.evaluation.questions import Question
 from lift.evaluation.report import summary_table, write_report
 from lift.evaluation.results import Results, read_answers, read_runs
 from lift.presets import load_recipe
+from lift.progress import Progress
 from lift.recipe import Recipe
 from tests.conftest import EXAMPLE
 
@@ -88,6 +90,27 @@ def test_every_method(tiny: Any, tmp_path: Path) -> None:
     assert list(after) == list(before)
     assert all((after[name] == weight).all() for name, weight in before.items())
     assert not list((tmp_path / "work").iterdir())
+
+
+def test_the_first_cell_foretells_how_long_all_take(tiny: Any, tmp_path: Path) -> None:
+    seen: list[GridProgress] = []
+    with Results(tmp_path) as results:
+        grid(tiny, "raw", seeds=(0, 1)).run(results, seen.append)
+    first = [progress for progress in seen if progress.done == 0]
+    assert first[0].seconds_left is None
+    assert any(progress.seconds_left for progress in first if progress.training)
+
+
+def test_how_long_it_still_takes() -> None:
+    left = TimeLeft()
+    assert left.seconds(["raw", "lift"], 1.0, None) is None
+    training = Progress("training", seconds_left=9.0)
+    assert left.seconds(["raw", "lift"], 1.0, training) == 10.0 + 10.0 - 1.0
+    left.note("raw", 6.0)
+    left.note("raw", 8.0)
+    assert left.seconds(["lift", "raw", "rag"], 1.0, None) == 7.0 + 7.0 + 7.0 - 1.0
+    assert left.seconds(["lift", "raw"], 1.0, training) == 10.0 + 7.0 - 1.0
+    assert left.seconds(["raw"], 9.0, None) == 0.0
 
 
 def test_a_stopped_run_goes_on(tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from lift.cli.console import console, note
 
 if TYPE_CHECKING:
-    from lift.evaluation.grid import GridProgress
+    from lift.evaluation.progress import GridProgress
     from lift.progress import Progress
 
 __all__ = ["grid_display", "progress_display"]

@@ -9,7 +9,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -20,6 +20,7 @@ from lift.evaluation.benchmarks import Benchmark
 from lift.evaluation.damage import measure_damage, measure_invention
 from lift.evaluation.judge import Judge, JudgeError
 from lift.evaluation.methods import Method, MethodSpec, Setting
+from lift.evaluation.progress import GridProgress, TimeLeft
 from lift.evaluation.questions import Question
 from lift.evaluation.results import Answer, Cell, Results, Run
 from lift.evaluation.speed import measure_answering
@@ -32,31 +33,11 @@ from lift.synthesis.prompts import PROMPT_VERSION
 if TYPE_CHECKING:
     from lift.model import BaseModel
 
-__all__ = ["Grid", "GridProgress"]
+__all__ = ["Grid"]
 
 _WORK: Final = "work"
 # Few enough for a provider's limits.
 _JUDGED_AT_ONCE: Final = 8
-
-
-@dataclass(frozen=True)
-class GridProgress:
-    """How far an evaluation is.
-
-    Attributes:
-        done, total: cells (a method on a document with a seed).
-        doing: the cell that is computed now.
-        errors: answers without a score so far.
-        seconds_left: estimate; None before the first cell is done.
-        training: how far the training of this cell is; None where there is none, or none any more.
-    """
-
-    done: int
-    total: int
-    doing: str
-    errors: int
-    seconds_left: float | None
-    training: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +89,7 @@ class Grid:
         self._judge = judge
         self._errors = 0
         self._untrained: dict[str, float] = {}
-        self._seconds: dict[str, list[float]] = {}
+        self._time_left = TimeLeft()
         self._jobs: list[_Job] = []
         for method in methods:
             method.check_installed()
@@ -137,13 +118,13 @@ class Grid:
             How many answers have no score; the same call tries them again.
         """
         for number, job in enumerate(self._jobs):
-            progress = self._progress(number, results)
-            on_progress(progress)
+            report = partial(self._report, on_progress, results, number, time.monotonic())
+            report(None)
             missing = self._missing(job, results)
             if missing or not results.has_run(job.cell):
                 started = time.monotonic()
-                self._run_cell(job, missing, results, partial(_report_training, on_progress, progress))
-                self._seconds.setdefault(job.method.text, []).append(time.monotonic() - started)
+                self._run_cell(job, missing, results, report)
+                self._time_left.note(job.method.text, time.monotonic() - started)
             if number + 1 == len(self._jobs) or self._jobs[number + 1].document is not job.document:
                 shutil.rmtree(results.folder / _WORK / job.cell.document, ignore_errors=True)
         on_progress(self._progress(len(self._jobs), results))
@@ -276,23 +257,25 @@ class Grid:
         """Of what makes a difference to training."""
         return _digest([*what, self._generator, PROMPT_VERSION])
 
-    def _progress(self, done: int, results: Results) -> GridProgress:
-        left = [job for job in self._jobs[done:] if not results.has_run(job.cell)]
-        known = [seconds for times in self._seconds.values() for seconds in times]
-        seconds_left = None
-        if known:
-            average = sum(known) / len(known)
-            means = {method: sum(times) / len(times) for method, times in self._seconds.items()}
-            seconds_left = sum(means.get(job.method.text, average) for job in left)
+    def _report(
+        self,
+        on_progress: Callable[[GridProgress], None],
+        results: Results,
+        number: int,
+        begun: float,
+        training: Progress | None,
+    ) -> None:
+        on_progress(self._progress(number, results, time.monotonic() - begun, training))
+
+    def _progress(
+        self, done: int, results: Results, elapsed: float = 0.0, training: Progress | None = None
+    ) -> GridProgress:
+        """How far it is, so many seconds into cell number `done`."""
         job = self._jobs[done] if done < len(self._jobs) else None
+        left = [other.method.text for other in self._jobs[done:] if other is job or not results.has_run(other.cell)]
+        seconds_left = self._time_left.seconds(left, elapsed, training)
         doing = f"{job.method.text}, {job.document.title}, seed {job.cell.seed}" if job else ""
-        return GridProgress(done, len(self._jobs), doing, self._errors, seconds_left)
-
-
-def _report_training(
-    on_progress: Callable[[GridProgress], None], progress: GridProgress, training: Progress | None
-) -> None:
-    on_progress(replace(progress, training=training))
+        return GridProgress(done, len(self._jobs), doing, self._errors, seconds_left, training)
 
 
 def _digest(what: Sequence[object]) -> str:
