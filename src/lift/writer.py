@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 from lift.adapter import Manifest, check_output_folder, save_adapter
@@ -28,7 +27,7 @@ from lift.synthesis.writing import WRITER_VERSION, answer_prompt, ask_prompt, vi
 from lift.tasks import Task
 from lift.training.encoding import EncodedTask, encode_task
 from lift.training.straight import train_straight
-from lift.training.trainer import Trainer
+from lift.training.trainer import Trainer, first_and_last
 
 if TYPE_CHECKING:
     from lift.model import BaseModel
@@ -94,7 +93,6 @@ def train_writer(
                     replace(progress, segments=len(segments), segments_total=len(segments), tasks=lessons)
                 ),
             )
-        tenth = max(1, len(losses) // 10)
         manifest = Manifest(
             document={
                 "title": "a task writer",
@@ -106,7 +104,7 @@ def train_writer(
             recipe=chosen.to_dict(),
             generator=", ".join(document.title for document, _ in recordings),
             counts={"tasks": lessons, "segments": len(segments), "steps": trainer.steps},
-            losses={"first": round(fmean(losses[:tenth]), 4), "last": round(fmean(losses[-tenth:]), 4)},
+            losses=first_and_last(losses),
             seconds={"total": round(time.monotonic() - started, 2)},
         )
         return save_adapter(base, adapted, manifest, folder)

@@ -17,7 +17,7 @@ from lift.training.patience import may_wait
 from lift.training.schedule import Schedule
 from lift.training.shelf import TaskShelf
 from lift.training.source import SharedSource, TaskSource
-from lift.training.trainer import Trainer
+from lift.training.trainer import Trainer, first_and_last
 from lift.turns import Turns
 
 if TYPE_CHECKING:
@@ -181,12 +181,8 @@ class TrainingRun:
         }
 
     def losses(self) -> dict[str, float]:
-        """Mean loss over the first and over the last tenth of the steps."""
-        tenth = max(1, len(self._losses) // 10)
-        return {
-            "first": round(sum(self._losses[:tenth]) / tenth, 4),
-            "last": round(sum(self._losses[-tenth:]) / tenth, 4),
-        }
+        """For the manifest."""
+        return first_and_last(self._losses)
 
     def _let_in(self) -> None:
         """Tell the schedule what has arrived, and the log, from which a resumed run replays it."""

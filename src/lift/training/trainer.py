@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
+from statistics import fmean
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, cast
 
@@ -31,7 +32,7 @@ from lift.turns import Turns
 if TYPE_CHECKING:
     from lift.model import Adapted
 
-__all__ = ["Trainer"]
+__all__ = ["Trainer", "first_and_last"]
 
 Part = TypeVar("Part")
 
@@ -200,3 +201,9 @@ class Trainer:
                 "or --dtype float32"
             )
         return losses
+
+
+def first_and_last(losses: Sequence[float]) -> dict[str, float]:
+    """Mean loss over the first and over the last tenth of the steps."""
+    tenth = max(1, len(losses) // 10)
+    return {"first": round(fmean(losses[:tenth]), 4), "last": round(fmean(losses[-tenth:]), 4)}
