@@ -104,8 +104,16 @@ def test_every_list_item_begins_something_new() -> None:
     assert "What is said about The mill and strong wind?" in questions
 
 
+def test_what_asks_says_nothing() -> None:
+    text = 'Who built the mill in 1912? Anna Berg asked: "Why was it built on the hill?" Ben Dahl built the old mill.'
+    assert [pair for pairs in asked(text) for pair in pairs if pair[1].endswith(("?", '?"'))] == []
+    assert ("What is said about Ben Dahl?", "Ben Dahl built the old mill.") in [
+        p for pairs in asked(text) for p in pairs
+    ]
+
+
 def test_what_somebody_says_is_about_them() -> None:
-    turns = ["Anna: Hello.", "Ben: Hello there.", "Ben: What about the new budget?\nThere is a large reserve left."]
+    turns = ["Anna: Hello.", "Ben: Hello there.", "Ben: We have the new budget at last.\nThere is a large reserve left."]
     questions = [question for pairs in asked("\n\n".join([*turns, "Anna: It is."])) for question, _ in pairs]
     assert questions == [
         f"What is said about {focus}?" for focus in ("Ben", "Ben and new budget", "Ben and large reserve")

@@ -29,7 +29,7 @@ __all__ = ["QUOTES_VERSION", "Quoter"]
 
 _QUESTION: Final = "What is said about {focus}?"
 # To be raised with every change of the rules.
-QUOTES_VERSION: Final = "quotes-8"
+QUOTES_VERSION: Final = "quotes-9"
 
 # A phrase in more sentences than this could be answered with any of them.
 _MOST_SENTENCES: Final = 2
@@ -37,6 +37,7 @@ _MOST_SENTENCES: Final = 2
 _PARAGRAPH_GAP: Final = 2
 # A sentence of fewer words says nothing.
 _LEAST_WORDS: Final = 5
+_CLOSING: Final = "\"'”’»)"
 # Nor does one that leads its readers through the text.
 _LEADS: Final = re.compile(
     r"\b(?:let['’]s|take a look|in (?:this|the (?:next|previous|following|last)) (?:chapter|section|tutorial|guide)"
@@ -180,10 +181,13 @@ def _sentences_of(segment: Segment, code: Sequence[Span]) -> Iterator[_Sentence]
 
 
 def _says_something(sentence: _Sentence) -> bool:
-    """Whether it does so by itself: it is no heading, not short, no row, announces no list, leads to no other place."""
+    """Whether it does so by itself.
+
+    It is no heading, not short, no row, asks nothing, announces no list, and leads to no other place.
+    """
     text = sentence.text
     no_sentence = sentence.heading or sentence.tabular or len(words_of(text)) < _LEAST_WORDS
-    return not (no_sentence or text.endswith(":") or _LEADS.search(text))
+    return not (no_sentence or text.rstrip(_CLOSING).endswith((":", "?")) or _LEADS.search(text))
 
 
 def _told(sentence: _Sentence) -> str:
