@@ -113,7 +113,7 @@ def test_what_asks_says_nothing() -> None:
 
 
 def test_what_somebody_says_is_about_them() -> None:
-    turns = ["Anna: Hello.", "Ben: Hello there.", "Ben: We have the new budget at last.\nThere is a large reserve left."]
+    turns = ["Anna: Hello.", "Ben: Hello there.", "Ben: We have the new budget now.\nThere is a large reserve left."]
     questions = [question for pairs in asked("\n\n".join([*turns, "Anna: It is."])) for question, _ in pairs]
     assert questions == [
         f"What is said about {focus}?" for focus in ("Ben", "Ben and new budget", "Ben and large reserve")
