@@ -79,11 +79,14 @@ def demo(
 
     stdout = Console()
     stdout.print(_table(questions, before, after))
-    before_it, after_it, with_recall = (
-        f"{result[name]} of {len(questions)} {when} ({result[name] / len(questions):.0%})"
-        for name, when in (("right_before", "before"), ("right_after", "after"), ("right_with_recall", "with --recall"))
+    count = len(questions)
+    stdout.print(
+        f"right answers: {result['right_before']} of {count} before ({result['right_before'] / count:.0%}), "
+        f"{result['right_after']} of {count} after ({result['right_after'] / count:.0%})\n"
+        f"with its tasks looked up (--recall): {result['right_with_recall']} of {count} "
+        f"({result['right_with_recall'] / count:.0%})",
+        highlight=False,
     )
-    stdout.print(f"right answers: {before_it}, {after_it}; {with_recall}", highlight=False)
     for line in summary(lifted.manifest):
         note(line)
     note(f'Ask it yourself: lift ask {out} "Where was José Luis Picardo born?" (--recall: with its tasks looked up)')
