@@ -9,12 +9,13 @@ from typing import Final
 
 from lift.blocks import Span, find_blocks, is_whole, trimmed
 
-__all__ = ["find_sentences", "sentence_ends", "sentence_spans"]
+__all__ = ["CLOSERS", "find_sentences", "sentence_ends", "sentence_spans"]
 
-_CLOSERS: Final = r"[\"'”’»›)\]」』】*_]*"
+# What may stand after the mark that ends a sentence, as a pattern.
+CLOSERS: Final = r"[\"'”’»›)\]」』】*_]*"
 # Scripts that write no space between sentences, and those whose full stops are not a Latin one.
 _WIDE_END: Final = "。！？｡︒।॥؟۔"
-_END: Final = re.compile(rf"(?:[.!?…]+|[{_WIDE_END}]+){_CLOSERS}")
+_END: Final = re.compile(rf"(?:[.!?…]+|[{_WIDE_END}]+){CLOSERS}")
 _OPENERS: Final = "\"'“‘«‹([「『*_¿¡"
 
 # A name or a number follows these: never the end of a sentence.

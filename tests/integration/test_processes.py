@@ -11,6 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 import lift
+from lift.bundled import EXAMPLE_TITLE
 from lift.errors import ModelError
 from lift.model import load_base_model
 from lift.processes import Processes
@@ -19,8 +20,6 @@ from tests.replay_server import ReplayServer
 
 KNOBS = ["epochs=2", "rank=4", "lr=1e-3", "tasks_per_step=8", "min_steps=4", "tasks_per_segment=3"]
 KNOBS += ["pack_tokens=64"]  # many packs, of which the processes get different numbers
-
-TITLE = "José Luis Picardo"
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def document(tmp_path: Path) -> Path:
 
 
 def absorb(document: Path, model: Path, out: Path, generator: str, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "lift", "absorb", str(document), "--title", TITLE, "--model"]
+    command = [sys.executable, "-m", "lift", "absorb", str(document), "--title", EXAMPLE_TITLE, "--model"]
     command += [str(model), "--generator", generator, "--out", str(out), "--dtype", "float32", "--recipe", "cpu"]
     command += [word for knob in KNOBS for word in ("--set", knob)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -49,7 +48,7 @@ def test_the_same_adapter_as_alone(
     recipe = lift.load_recipe("cpu", knobs)
     lifted = lift.absorb(
         document,
-        title=TITLE,
+        title=EXAMPLE_TITLE,
         model=tiny_model,
         generator=generator,
         recipe=recipe,

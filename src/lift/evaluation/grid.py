@@ -118,13 +118,13 @@ class Grid:
             How many answers have no score; the same call tries them again.
         """
         for number, job in enumerate(self._jobs):
-            report = partial(self._report, on_progress, results, number, time.monotonic())
+            begun = time.monotonic()
+            report = partial(self._report, on_progress, results, number, begun)
             report(None)
             missing = self._missing(job, results)
             if missing or not results.has_run(job.cell):
-                started = time.monotonic()
                 self._run_cell(job, missing, results, report)
-                self._time_left.note(job.method.text, time.monotonic() - started)
+                self._time_left.note(job.method.text, time.monotonic() - begun)
             if number + 1 == len(self._jobs) or self._jobs[number + 1].document is not job.document:
                 shutil.rmtree(results.folder / _WORK / job.cell.document, ignore_errors=True)
         on_progress(self._progress(len(self._jobs), results))

@@ -17,7 +17,7 @@ from typing import Final
 from lift.blocks import Span, find_code, is_within, without_mark
 from lift.document import Document, Segment
 from lift.rows import is_table_row
-from lift.sentences import find_sentences
+from lift.sentences import CLOSERS, find_sentences
 from lift.synthesis.checks import normalised
 from lift.synthesis.foci import words_of
 from lift.synthesis.parser import Pair
@@ -37,7 +37,8 @@ _MOST_SENTENCES: Final = 2
 _PARAGRAPH_GAP: Final = 2
 # A sentence of fewer words says nothing.
 _LEAST_WORDS: Final = 5
-_CLOSING: Final = "\"'”’»)"
+# Nor does one that asks, or announces a list.
+_OPEN_END: Final = re.compile(rf"[:?]{CLOSERS}$")
 # Nor does one that leads its readers through the text.
 _LEADS: Final = re.compile(
     r"\b(?:let['’]s|take a look|in (?:this|the (?:next|previous|following|last)) (?:chapter|section|tutorial|guide)"
@@ -187,7 +188,7 @@ def _says_something(sentence: _Sentence) -> bool:
     """
     text = sentence.text
     no_sentence = sentence.heading or sentence.tabular or len(words_of(text)) < _LEAST_WORDS
-    return not (no_sentence or text.rstrip(_CLOSING).endswith((":", "?")) or _LEADS.search(text))
+    return not (no_sentence or _OPEN_END.search(text) or _LEADS.search(text))
 
 
 def _told(sentence: _Sentence) -> str:

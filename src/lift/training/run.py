@@ -17,7 +17,7 @@ from lift.training.patience import may_wait
 from lift.training.schedule import Schedule
 from lift.training.shelf import TaskShelf
 from lift.training.source import SharedSource, TaskSource
-from lift.training.trainer import Trainer, first_and_last
+from lift.training.trainer import Trainer, first_and_last, latest
 from lift.turns import Turns
 
 if TYPE_CHECKING:
@@ -117,12 +117,6 @@ class TrainingRun:
         """The tasks' tokens trained on, every visit counted, per second of training."""
         return self._trainer.tokens / self.seconds if self.seconds else 0.0
 
-    @property
-    def latest_loss(self) -> float | None:
-        """Mean over the latest steps; None before the first."""
-        latest = self._losses[-20:]
-        return sum(latest) / len(latest) if latest else None
-
     def until_done(self) -> Generator[Literal["training", "generating"], None, None]:
         """Train until everything has been visited; yields what it is doing, a few times a second.
 
@@ -165,7 +159,7 @@ class TrainingRun:
             visits_total=self.visits_total,
             steps=self.steps,
             tokens_per_second=self.tokens_per_second,
-            loss=self.latest_loss,
+            loss=latest(self._losses),
             seconds_left=self.seconds_left,
         )
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from statistics import fmean
 
 from lift.progress import REPORT_SECONDS, Progress
 from lift.training.encoding import EncodedTask
 from lift.training.schedule import straight_fall
-from lift.training.trainer import Trainer
+from lift.training.trainer import Trainer, latest
 
 __all__ = ["train_straight"]
 
@@ -53,7 +52,7 @@ def train_straight(
                     visits_total=total,
                     steps=done,
                     tokens_per_second=trainer.tokens / seconds,
-                    loss=fmean(losses[-20:]),
+                    loss=latest(losses),
                     seconds_left=seconds / done * (len(steps) - done),
                 )
             )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from statistics import fmean
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 
 import torch
 from transformers import PreTrainedModel
@@ -32,9 +32,10 @@ from lift.turns import Turns
 if TYPE_CHECKING:
     from lift.model import Adapted
 
-__all__ = ["Trainer", "first_and_last"]
+__all__ = ["Trainer", "first_and_last", "latest"]
 
 Part = TypeVar("Part")
+_LATEST_STEPS: Final = 20
 
 
 class Trainer:
@@ -201,6 +202,11 @@ class Trainer:
                 "or --dtype float32"
             )
         return losses
+
+
+def latest(losses: Sequence[float]) -> float | None:
+    """Mean loss over the latest steps; None before the first."""
+    return fmean(losses[-_LATEST_STEPS:]) if losses else None
 
 
 def first_and_last(losses: Sequence[float]) -> dict[str, float]:
