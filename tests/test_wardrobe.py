@@ -6,12 +6,14 @@ import weakref
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 import lift
 from lift.attaching import attach_adapter
+from lift.decoding import decode_batch
 from lift.document import Document
 from lift.errors import AdapterError, ModelError
 from lift.recipe import Recipe
@@ -177,10 +179,17 @@ def test_less_of_it_counts_beside_a_text(
         assert scales == [scale] * 4
     scales.clear()
     half = lift.LiftedModel(base, lifted.adapted, dataclasses.replace(lifted.manifest, scale_beside_text=0.5))
+    find = {QUESTION: text, "Who?": ""}
     # Where nothing was found for a question, it is answered as it is alone.
-    some = half.ask_many([QUESTION, "Who?"], context=lambda question: "" if question == "Who?" else text)
+    some = half.ask_many(list(find), context=find.__getitem__)
     assert scales == [0.5, 1]
     assert some == [half.ask(QUESTION, context=text), half.ask("Who?")]
+    # The base model answers both in one batch.
+    decoded = Mock(wraps=decode_batch)
+    monkeypatch.setattr("lift.asking.decode_batch", decoded)
+    plain = half.ask_many(list(find), context=find.__getitem__, without_adapter=True)
+    assert decoded.call_count == 1
+    assert plain == [half.ask(QUESTION, context=text, without_adapter=True), half.ask("Who?", without_adapter=True)]
     for impossible in (-1, float("nan"), float("inf")):
         with pytest.raises(AdapterError, match=f"cannot count {impossible} times"):
             lifted.ask(QUESTION, adapter_scale=impossible)

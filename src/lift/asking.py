@@ -57,7 +57,6 @@ class Asker:
         contexts: Sequence[str | None] | None = None,
         *,
         max_new_tokens: int = 256,
-        without_adapter: bool = False,
         adapter_scale: float | None = None,
     ) -> list[str]:
         """The answers to unrelated questions, decoded greedily, in batches of prompts of like length.
@@ -66,8 +65,7 @@ class Asker:
             questions: as a user would put them.
             contexts: text to put before each question; what does not fit is cut out of its middle.
             max_new_tokens: limit of each answer; less where the context window has no room.
-            without_adapter: what the base model says by itself.
-            adapter_scale: how much of the adapter counts; None is as much as `scale` says.
+            adapter_scale: how much of the adapter counts, 0 for the base model; None is as much as `scale` says.
 
         Raises:
             ModelError: a question alone does not fit.
@@ -83,7 +81,7 @@ class Asker:
         # Where nothing was found for some of the questions, these are answered with all of the adapter.
         for scale in dict.fromkeys(scales):
             alike = [number for number, own in enumerate(scales) if own == scale]
-            with self.answering(without_adapter=without_adapter, adapter_scale=scale):
+            with self.answering(adapter_scale=scale):
                 decoded = self._decode_all([prompts[number] for number in alike], max_new_tokens)
             answers.update(zip(alike, decoded, strict=True))
         return [answers[number] for number in range(len(questions))]
@@ -124,12 +122,11 @@ class Asker:
         prompts: Sequence[Sequence[int]],
         max_new_tokens: int,
         *,
-        without_adapter: bool = False,
         adapter_scale: float = 1.0,
         **options: Any,
     ) -> list[str]:
         """What follows `prompts`, decoded together; `options` are those of `decode_batch`."""
-        with self.answering(without_adapter=without_adapter, adapter_scale=adapter_scale):
+        with self.answering(adapter_scale=adapter_scale):
             return self._decode(prompts, max_new_tokens, **options)
 
     def _decode(self, prompts: Sequence[Sequence[int]], max_new_tokens: int, **options: Any) -> list[str]:
@@ -143,10 +140,10 @@ class Asker:
         )
 
     @contextmanager
-    def answering(self, *, without_adapter: bool = False, adapter_scale: float = 1.0) -> Iterator[None]:
-        """In its turn at the model; within, the adapter is on and LoRA folded, or nothing is on."""
+    def answering(self, *, adapter_scale: float = 1.0) -> Iterator[None]:
+        """In its turn at the model; within, the adapter is on with LoRA folded, or nothing where none of it counts."""
         # Folding nothing of it would take seconds (bfloat16 `addmm` with a factor of 0).
-        adapted = None if without_adapter or adapter_scale == 0 else self._adapted
+        adapted = self._adapted if adapter_scale else None
         with self._base.wearing(adapted):
             if adapted is None:
                 yield

@@ -139,8 +139,7 @@ class LiftedModel:
             questions,
             contexts,
             max_new_tokens=max_new_tokens,
-            without_adapter=without_adapter,
-            adapter_scale=adapter_scale,
+            adapter_scale=0 if without_adapter else adapter_scale,
         )
 
     def stream(
@@ -161,6 +160,7 @@ class LiftedModel:
         """
         # "And when?" is about what was asked before.
         shown = _shown(context, " ".join([*(turn.question for turn in history[-1:]), question]))
+        scale = self._asker.scale(0 if without_adapter else adapter_scale, beside_text=bool(shown))
         prompt = self._asker.prompt(question, history, context=shown, max_new_tokens=max_new_tokens)
         streamer = TextIteratorStreamer(self.base.tokenizer, skip_prompt=True, skip_special_tokens=True)
         stop = Event()
@@ -171,8 +171,7 @@ class LiftedModel:
                 self._asker.decode(
                     [prompt],
                     max_new_tokens,
-                    without_adapter=without_adapter,
-                    adapter_scale=self._asker.scale(adapter_scale, beside_text=bool(shown)),
+                    adapter_scale=scale,
                     streamer=streamer,
                     stopping_criteria=[lambda ids, scores: torch.full(ids.shape[:1], stop.is_set(), device=ids.device)],
                 )

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Final
 
+from lift.sentences import CLOSERS
+
 __all__ = ["pdf_text"]
 
 # Lines at a page's top or bottom that may be a running head or a page number.
@@ -40,7 +42,7 @@ _SHORTER: Final = 0.6
 _GOES_ON: Final = re.compile(
     r".*(?:[,;(–—-]|\b(?:a|an|and|are|as|at|by|for|from|in|is|of|on|or|that|the|to|was|which|with))", re.IGNORECASE
 )
-_ENDED: Final = re.compile(r".*[.!?:][\"'”’»)\]]*")
+_ENDED: Final = re.compile(rf".*[.!?:]{CLOSERS}")
 _LIGATURES: Final = re.compile(r"[\ufb00-\ufb06]")
 # Names of files, which programs put into the place of the title.
 _NO_TITLE: Final = re.compile(
