@@ -11,6 +11,7 @@ from lift.chat_format import ChatFormat, Turn
 from lift.decoding import CommonStarts, decode_batch
 from lift.errors import ModelError
 from lift.prefix import shared_prefix
+from lift.recitation import RECITED_TOKENS, split_recited
 
 if TYPE_CHECKING:
     from lift.folding import FoldedLora
@@ -38,18 +39,26 @@ class Asker:
         adapted: what it has on to answer; None is nothing.
         chat_format: how a question is put.
         scale_beside_text: how much of `adapted` counts where text stands before the question.
+        recites: whether `adapted` was trained to recite a passage before an answer.
 
     Attributes:
         chat_format: as given.
     """
 
     def __init__(
-        self, base: BaseModel, adapted: Adapted | None, chat_format: ChatFormat, scale_beside_text: float = 1.0
+        self,
+        base: BaseModel,
+        adapted: Adapted | None,
+        chat_format: ChatFormat,
+        scale_beside_text: float = 1.0,
+        *,
+        recites: bool = False,
     ) -> None:
         self._base = base
         self._adapted = adapted
         self.chat_format = chat_format
         self._scale_beside_text = scale_beside_text
+        self._recites = recites
 
     def ask_many(
         self,
@@ -58,6 +67,7 @@ class Asker:
         *,
         max_new_tokens: int = 256,
         adapter_scale: float | None = None,
+        with_passage: bool = False,
     ) -> list[str]:
         """The answers to unrelated questions, decoded greedily, in batches of prompts of like length.
 
@@ -66,6 +76,7 @@ class Asker:
             contexts: text to put before each question; what does not fit is cut out of its middle.
             max_new_tokens: limit of each answer; less where the context window has no room.
             adapter_scale: how much of the adapter counts, 0 for the base model; None is as much as `scale` says.
+            with_passage: leave what is recited before an answer where it is.
 
         Raises:
             ModelError: a question alone does not fit.
@@ -74,17 +85,27 @@ class Asker:
         contexts = contexts or [None] * len(questions)
         scales = [self.scale(adapter_scale, beside_text=bool(context)) for context in contexts]
         prompts = [
-            self.prompt(question, context=context, max_new_tokens=max_new_tokens)
-            for question, context in zip(questions, contexts, strict=True)
+            self.prompt(question, context=context, max_new_tokens=self.limit(max_new_tokens, scale))
+            for question, context, scale in zip(questions, contexts, scales, strict=True)
         ]
         answers: dict[int, str] = {}
         # Where nothing was found for some of the questions, these are answered with all of the adapter.
         for scale in dict.fromkeys(scales):
             alike = [number for number, own in enumerate(scales) if own == scale]
             with self.answering(adapter_scale=scale):
-                decoded = self._decode_all([prompts[number] for number in alike], max_new_tokens)
-            answers.update(zip(alike, decoded, strict=True))
+                said = self._decode_all([prompts[number] for number in alike], self.limit(max_new_tokens, scale))
+            if self.recites(scale) and not with_passage:
+                said = [split_recited(answer).answer for answer in said]
+            answers.update(zip(alike, said, strict=True))
         return [answers[number] for number in range(len(questions))]
+
+    def recites(self, scale: float) -> bool:
+        """Whether a passage comes before an answer, where so much of the adapter counts."""
+        return self._recites and scale > 0
+
+    def limit(self, max_new_tokens: int, scale: float) -> int:
+        """Tokens to decode for an answer of so many: what is recited before it has room of its own."""
+        return max_new_tokens + RECITED_TOKENS if self.recites(scale) else max_new_tokens
 
     def scale(self, asked: float | None, *, beside_text: bool) -> float:
         """How much of the adapter counts: what was asked for, or else all of it, or less where text is shown."""

@@ -30,6 +30,7 @@ from lift.document import Document
 from lift.errors import AdapterError
 from lift.model import Adapted, BaseModel, load_base_model
 from lift.recipe import Recipe
+from lift.recitation import split_recited, without_recited
 from lift.retrieval import Recall, Retriever
 from lift.task_store import told_of_texts
 
@@ -63,12 +64,17 @@ class LiftedModel:
         self._tasks = tasks
         self._scratch = scratch  # kept alive as long as this object: it holds the tasks
         chat_format = base.chat_format(manifest.recipe["prompt_template"], manifest.document["title"])
-        self._asker = Asker(base, adapted, chat_format, manifest.scale_beside_text)
+        self._asker = Asker(base, adapted, chat_format, manifest.scale_beside_text, recites=self.recites)
 
     @property
     def title(self) -> str:
         """The document's title."""
         return str(self.manifest.document["title"])
+
+    @property
+    def recites(self) -> bool:
+        """Whether it was trained to recite a passage before its answer (the recipe's `recite`)."""
+        return bool(self.manifest.recipe.get("recite"))
 
     def retriever(
         self, document: Document | None = None, recipe: Recipe | None = None, *, segments: int | None = None
@@ -103,6 +109,7 @@ class LiftedModel:
         without_adapter: bool = False,
         adapter_scale: float | None = None,
         max_new_tokens: int = 256,
+        with_passage: bool = False,
     ) -> str:
         """The answer to one question, decoded greedily.
 
@@ -114,7 +121,10 @@ class LiftedModel:
             without_adapter: what the base model says by itself.
             adapter_scale: how much of the adapter counts, from 0, the base model, to 1, all of it; None is all, or
                 `manifest.scale_beside_text` where there is a `context`, which a model between the two reads better.
-            max_new_tokens: limit of the answer's length in tokens; less where the context window has no room.
+            max_new_tokens: limit of the answer's length in tokens; less where the context window has no room, and
+                more where a model that `recites` recites nothing.
+            with_passage: also what such a model recites before its answer, as a Markdown quotation: said from memory
+                too, and as likely to be wrong.
         """
         return self.ask_many(
             [question],
@@ -122,6 +132,7 @@ class LiftedModel:
             without_adapter=without_adapter,
             adapter_scale=adapter_scale,
             max_new_tokens=max_new_tokens,
+            with_passage=with_passage,
         )[0]
 
     def ask_many(
@@ -132,6 +143,7 @@ class LiftedModel:
         without_adapter: bool = False,
         adapter_scale: float | None = None,
         max_new_tokens: int = 256,
+        with_passage: bool = False,
     ) -> list[str]:
         """The answers to unrelated questions, in batches of questions of like length; see `ask`."""
         contexts = [_shown(context, question) for question in questions]
@@ -140,6 +152,7 @@ class LiftedModel:
             contexts,
             max_new_tokens=max_new_tokens,
             adapter_scale=0 if without_adapter else adapter_scale,
+            with_passage=with_passage,
         )
 
     def stream(
@@ -151,17 +164,19 @@ class LiftedModel:
         without_adapter: bool = False,
         adapter_scale: float | None = None,
         max_new_tokens: int = 512,
+        with_passage: bool = False,
     ) -> Iterator[str]:
         """The answer in pieces as they are decoded. Closing the iterator stops decoding.
 
         Args:
             history: earlier turns of the conversation; the oldest are left out where they don't fit.
-            question, context, without_adapter, adapter_scale, max_new_tokens: see `ask`.
+            question, context, without_adapter, adapter_scale, max_new_tokens, with_passage: see `ask`.
         """
         # "And when?" is about what was asked before.
         shown = _shown(context, " ".join([*(turn.question for turn in history[-1:]), question]))
         scale = self._asker.scale(0 if without_adapter else adapter_scale, beside_text=bool(shown))
-        prompt = self._asker.prompt(question, history, context=shown, max_new_tokens=max_new_tokens)
+        limit = self._asker.limit(max_new_tokens, scale)
+        prompt = self._asker.prompt(question, history, context=shown, max_new_tokens=limit)
         streamer = TextIteratorStreamer(self.base.tokenizer, skip_prompt=True, skip_special_tokens=True)
         stop = Event()
         failure: list[BaseException] = []
@@ -170,7 +185,7 @@ class LiftedModel:
             try:
                 self._asker.decode(
                     [prompt],
-                    max_new_tokens,
+                    limit,
                     adapter_scale=scale,
                     streamer=streamer,
                     stopping_criteria=[lambda ids, scores: torch.full(ids.shape[:1], stop.is_set(), device=ids.device)],
@@ -182,7 +197,8 @@ class LiftedModel:
         thread = Thread(target=decode, daemon=True)
         thread.start()
         try:
-            yield from (piece for piece in streamer if piece)
+            pieces = (piece for piece in streamer if piece)
+            yield from without_recited(pieces) if self._asker.recites(scale) and not with_passage else pieces
         finally:
             stop.set()
             thread.join()
@@ -231,7 +247,10 @@ class Conversation:
         for piece in self._model.stream(question, history=self.history, **options):
             pieces.append(piece)
             yield piece
-        self.history.append(Turn(question, "".join(pieces).strip()))
+        answer = "".join(pieces).strip()
+        if options.get("with_passage"):
+            answer = split_recited(answer).answer
+        self.history.append(Turn(question, answer))
 
 
 def _shown(context: Context | None, question: str) -> str | None:

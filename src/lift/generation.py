@@ -95,20 +95,21 @@ def task_dataset(
 ) -> Iterator[TaskDataset]:
     """The tasks of a document as a dataset for a training loop of your own, while they are being written.
 
-    `base` gives tokenizer and chat format; the recipe's knobs of generation, `epochs`, `prompt_template` and `seed`
-    count, those of training do not. Leaving the context ends generation; `out` keeps the tasks.
+    `base` gives tokenizer and chat format; the recipe's knobs of generation, `epochs`, `prompt_template`, `recite`
+    and `seed` count, those of training do not. Leaving the context ends generation; `out` keeps the tasks.
 
     See `absorb` and `write_tasks` for the arguments.
     """
     from lift.training.interop import TaskDataset
+    from lift.training.source import RecitingSource
 
     chosen = load_recipe(recipe)
     document, backend = open_inputs(document, title, generator, generator_model, base)
-    with _producing(document, backend, chosen, Path(out), overwrite=overwrite) as (_, producer):
+    with _producing(document, backend, chosen, Path(out), overwrite=overwrite) as (store, producer):
         if backend.needs_model:
             backend.use_model(base)
         yield TaskDataset(
-            producer,
+            RecitingSource(producer, store.segments) if chosen.recite else producer,
             base.chat_format(chosen.prompt_template, document.title),
             epochs=chosen.epochs,
             max_tokens=base.context_tokens,

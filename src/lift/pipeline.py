@@ -39,6 +39,7 @@ from lift.synthesis.producer import TaskProducer
 from lift.training.budget import FITTED_KNOBS, Speed, fit_recipe, measure_speed, seconds_to_spare
 from lift.training.checkpoint import CheckpointFolder
 from lift.training.run import TrainingRun
+from lift.training.source import RecitingSource, TaskSource
 
 __all__ = ["absorb", "fit_to_budget"]
 
@@ -121,7 +122,8 @@ def absorb(
                 producer.wait()  # everything arrives before the first step: the same run gives the same bytes
             processes.join(base.device)
             expected = processes.share(chosen.expected_tasks(len(store.segments)))
-            run = _training_run(adapted, chosen, base, document, backend, producer, expected, checkpoints, processes)
+            source = RecitingSource(producer, store.segments) if chosen.recite else producer
+            run = _training_run(adapted, chosen, base, document, backend, source, expected, checkpoints, processes)
             # Not before: a generator's first turn at the model is long, and the run would stand in line for its own.
             backend.use_model(base)
             with closing(run.until_done()) as phases:
@@ -184,7 +186,7 @@ def _training_run(
     base: BaseModel,
     document: Document,
     backend: Backend,
-    producer: TaskProducer | None,
+    source: TaskSource | None,
     expected_tasks: int,
     checkpoints: CheckpointFolder | None,
     processes: Processes,
@@ -193,7 +195,7 @@ def _training_run(
         adapted,
         recipe,
         base.chat_format(recipe.prompt_template, document.title),
-        producer,
+        source,
         max_tokens=base.context_tokens,
         expected_tasks=expected_tasks,
         turns=base.turns,

@@ -79,25 +79,42 @@ def test_the_speed_is_measured(tiny_model: Path, picardo: Document) -> None:
     assert 0 <= speed.step < 5
 
 
-def test_quotes_are_timed_as_the_sentences_that_they_are(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    base = lift.load_base_model(tiny_model, device="cpu", dtype="float32")
-    recipe = Recipe(rank=2, tasks_per_step=8)
-    document = Document.from_text(
-        "The old mill stands by the river, " * 8 + "and turns. " + "It turns no more. " * 3, "M"
-    )
-    lengths: list[list[int]] = []
+@pytest.fixture
+def lengths(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Tokens of the answers of every step."""
+    seen: list[list[int]] = []
     step = Trainer.step
 
     def watched(trainer: Trainer, tasks: Sequence[EncodedTask], **options: Any) -> None:
-        lengths.append([len(task.answer_ids) for task in tasks])
+        seen.append([len(task.answer_ids) for task in tasks])
         step(trainer, tasks, **options)
 
     monkeypatch.setattr(Trainer, "step", watched)
-    segments = split_document(document, recipe)
+    return seen
+
+
+def timed(base: lift.BaseModel, recipe: Recipe, quoted: float = 0.0) -> None:
+    """Measure the speed for tasks about one long sentence."""
+    text = "The old mill stands by the river, " * 8 + "and turns. " + "It turns no more. " * 3
+    segments = split_document(Document.from_text(text, "M"), recipe)
+    adapted = attach_adapter(base, recipe)
+    measure_speed(adapted, recipe, base.chat_format("{question}", "M"), segments[:1], base.context_tokens, quoted)
+    base.take_off(adapted)
+
+
+def test_quotes_are_timed_as_the_sentences_that_they_are(tiny_model: Path, lengths: list[list[int]]) -> None:
+    base = lift.load_base_model(tiny_model, device="cpu", dtype="float32")
     for quoted in (0.0, 0.5, 1.0):
-        adapted = attach_adapter(base, recipe)
-        measure_speed(adapted, recipe, base.chat_format("{question}", "M"), segments[:1], base.context_tokens, quoted)
-        base.take_off(adapted)
+        timed(base, Recipe(rank=2, tasks_per_step=8), quoted)
     plain, half, whole = lengths[0], lengths[7], lengths[14]
     assert max(plain) < min(whole)
     assert sorted(half) == sorted(plain[:4] + whole[:4])
+
+
+def test_what_is_recited_is_timed_with_the_answers(tiny_model: Path, lengths: list[list[int]]) -> None:
+    base = lift.load_base_model(tiny_model, device="cpu", dtype="float32")
+    for recite in (False, True):
+        timed(base, Recipe(rank=2, tasks_per_step=8, recite=recite))
+    timed(base, Recipe(rank=2, tasks_per_step=8), 1.0)
+    plain, reciting, passages = lengths[0], lengths[7], lengths[14]
+    assert min(reciting) > max(passages) > max(plain)

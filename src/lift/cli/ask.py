@@ -30,6 +30,7 @@ def ask(
     recall: options.Recall = False,
     segments: options.Segments = None,
     adapter_scale: options.AdapterScale = None,
+    passage: options.Passage = False,
     questions_file: Annotated[
         Path | None,
         typer.Option("--questions", metavar="FILE.jsonl", help='A question a line: {"id": ..., "question": ...}.'),
@@ -64,6 +65,7 @@ def ask(
     from lift.chat import load
 
     lifted = load(folder, model=model, device=device, dtype=dtype)
+    options.check_passage(lifted, passage)
     shown = read(lifted)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -77,6 +79,7 @@ def ask(
                 without_adapter=base,
                 adapter_scale=adapter_scale,
                 max_new_tokens=max_new_tokens,
+                with_passage=passage,
             )
             for answer, record in zip_longest(answers, records[part]):
                 typer.echo(answer if record is None else _line(record, answer), file)

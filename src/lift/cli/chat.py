@@ -21,6 +21,7 @@ def chat(
     recall: options.Recall = False,
     segments: options.Segments = None,
     adapter_scale: options.AdapterScale = None,
+    passage: options.Passage = False,
     model: options.StoredModel = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
@@ -35,6 +36,7 @@ def chat(
     from lift.chat import load
 
     lifted = load(folder, model=model, device=device, dtype=dtype)
+    options.check_passage(lifted, passage)
     shown = read(lifted)
     note(f"{lifted.title}. Ctrl-C stops an answer, /new starts again, Ctrl-D ends.")
     conversation = lifted.chat()
@@ -51,7 +53,11 @@ def chat(
         elif question:
             try:
                 for piece in conversation.ask(
-                    question, context=shown, without_adapter=base, adapter_scale=adapter_scale
+                    question,
+                    context=shown,
+                    without_adapter=base,
+                    adapter_scale=adapter_scale,
+                    with_passage=passage,
                 ):
                     typer.echo(piece, nl=False)
             except KeyboardInterrupt:

@@ -123,6 +123,14 @@ Segments = Annotated[
         "Default: as the recipe of the adapter says (1 for the embedded model, 5 for others).",
     ),
 ]
+Passage = Annotated[
+    bool,
+    typer.Option(
+        "--passage",
+        help="Print what the model recites before its answer as well: the passage, from memory (adapters of recipes "
+        "with recite=true).",
+    ),
+]
 AdapterScale = Annotated[
     float | None,
     typer.Option(
@@ -140,6 +148,14 @@ def check_scale(base: bool, adapter_scale: float | None) -> None:
     if base and adapter_scale is not None:
         raise typer.BadParameter(
             "--base is the model without the adapter; give one of them", param_hint="--adapter-scale"
+        )
+
+
+def check_passage(lifted: lift.chat.LiftedModel, passage: bool) -> None:
+    """--passage wants an adapter that was trained to recite."""
+    if passage and not lifted.recites:
+        raise typer.BadParameter(
+            "this adapter recites nothing; absorb the document with --set recite=true", param_hint="--passage"
         )
 
 

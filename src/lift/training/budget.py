@@ -13,6 +13,7 @@ from lift.chat_format import ChatFormat
 from lift.document import Segment
 from lift.errors import RecipeError
 from lift.recipe import Recipe
+from lift.recitation import recited
 from lift.sentences import find_sentences
 from lift.tasks import Task
 from lift.training.encoding import EncodedTask, encode_task
@@ -72,7 +73,8 @@ def measure_speed(
         is_quote = math.floor((number + 1) * quoted) > math.floor(number * quoted)
         if is_quote:
             return Task(str(number), question, next((sentence for _, sentence in find_sentences(source)), source))
-        return Task(str(number), question, _stretch(texts, number + 1, _ANSWER_CHARS))
+        answer = _stretch(texts, number + 1, _ANSWER_CHARS)
+        return Task(str(number), question, recited([source], answer) if recipe.recite else answer)
 
     size = recipe.tasks_per_step
     tasks = [encode_task(stand_in(number), chat_format, context_tokens) for number in range(2 * size)]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Protocol
 
+from lift.document import Segment
 from lift.errors import GenerationError
 from lift.processes import Processes
+from lift.recitation import recited
+from lift.sentences import find_sentences
 from lift.tasks import Task
 
-__all__ = ["SharedSource", "TaskSource"]
+__all__ = ["RecitingSource", "SharedSource", "TaskSource"]
 
 
 class TaskSource(Protocol):
@@ -30,6 +34,38 @@ class TaskSource(Protocol):
         Infinite where tasks and training are made by the same device in turn: none is written while it trains.
         """
         ...
+
+
+class RecitingSource:
+    """The tasks of another source, their answers after the passages that they come from (`recite`).
+
+    Outlines, which are about many segments, stay as they are, and so do quotes, whose answers are the passage.
+
+    Args:
+        source: the tasks.
+        segments: what they are about.
+    """
+
+    def __init__(self, source: TaskSource, segments: Sequence[Segment]) -> None:
+        self._source = source
+        self._segments = segments
+
+    def take(self, timeout: float | None = None) -> list[Task]:
+        return [self._reciting(task) for task in self._source.take(timeout)]
+
+    @property
+    def seconds_left(self) -> float | None:
+        return self._source.seconds_left
+
+    def _reciting(self, task: Task) -> Task:
+        passages = [self._segments[place].text for place in task.segments]
+        if task.kind == "outline" or not passages or _is_quoted(task.answer, passages[0]):
+            return task
+        return replace(task, answer=recited(passages, task.answer))
+
+
+def _is_quoted(answer: str, passage: str) -> bool:
+    return answer in (passage, *(sentence for _, sentence in find_sentences(passage)))
 
 
 class SharedSource:
