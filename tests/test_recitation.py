@@ -123,7 +123,7 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_the_answer_comes_without_the_passage_that_it_was_read_off(adapter: Path, limits: list[int]) -> None:
     lifted = lift.load(adapter)
-    assert lifted.recites
+    assert lifted.manifest.recites
     assert lifted.ask(QUESTION, max_new_tokens=8) == "Nine times."
     assert lifted.ask(QUESTION, max_new_tokens=8, context=PASSAGE) == "Nine times."
     assert lifted.ask(QUESTION, max_new_tokens=8, with_passage=True) == SAID
@@ -152,7 +152,7 @@ def test_the_passage_on_the_command_line(adapter: Path, limits: list[int], here:
 def test_an_adapter_that_recites_nothing(tiny_model: Path, short: Document, tmp_path: Path, here: Here) -> None:
     generator, out = f"recorded:{RECORDED}", tmp_path / "adapter"
     lifted = lift.absorb(short, generator=generator, model=tiny_model, recipe=RECIPE | {"recite": False}, out=out)
-    assert not lifted.recites
+    assert not lifted.manifest.recites
     for command in (["ask", out, QUESTION], ["chat", out]):
         done = here(*command, "--passage")
         assert done.returncode == 2

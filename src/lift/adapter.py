@@ -80,6 +80,11 @@ class Manifest:
     scale_beside_text: float = SCALE_BESIDE_TEXT
     format: int = _FORMAT
 
+    @property
+    def recites(self) -> bool:
+        """Whether the model recites a passage before an answer (the recipe's `recite`)."""
+        return bool(self.recipe.get("recite"))
+
 
 def check_output_folder(folder: Path, *, overwrite: bool) -> None:
     """Refuse a folder that already holds a finished adapter, or that is a file.

@@ -64,17 +64,12 @@ class LiftedModel:
         self._tasks = tasks
         self._scratch = scratch  # kept alive as long as this object: it holds the tasks
         chat_format = base.chat_format(manifest.recipe["prompt_template"], manifest.document["title"])
-        self._asker = Asker(base, adapted, chat_format, manifest.scale_beside_text, recites=self.recites)
+        self._asker = Asker(base, adapted, chat_format, manifest.scale_beside_text, recites=manifest.recites)
 
     @property
     def title(self) -> str:
         """The document's title."""
         return str(self.manifest.document["title"])
-
-    @property
-    def recites(self) -> bool:
-        """Whether it was trained to recite a passage before its answer (the recipe's `recite`)."""
-        return bool(self.manifest.recipe.get("recite"))
 
     def retriever(
         self, document: Document | None = None, recipe: Recipe | None = None, *, segments: int | None = None
@@ -122,7 +117,7 @@ class LiftedModel:
             adapter_scale: how much of the adapter counts, from 0, the base model, to 1, all of it; None is all, or
                 `manifest.scale_beside_text` where there is a `context`, which a model between the two reads better.
             max_new_tokens: limit of the answer's length in tokens; less where the context window has no room, and
-                more where a model that `recites` recites nothing.
+                more where a model that was trained to `recite` recites nothing.
             with_passage: also what such a model recites before its answer, as a Markdown quotation: said from memory
                 too, and as likely to be wrong.
         """

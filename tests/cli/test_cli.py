@@ -386,6 +386,7 @@ def test_a_budget_is_kept_and_said(tiny_model: Path, document: Path, tmp_path: P
         (["rank=4"], "--max-lora-rank 8"),
         (["rank=4", "adapter=dora"], "takes no DoRA: lift merge"),
         (["rank=4", "adapter=rslora"], "--max-lora-rank 8"),
+        (["rank=4", "recite=true"], "after the passage that they come from"),
     ],
 )
 def test_info_says_which_engines_load_it(

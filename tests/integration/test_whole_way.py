@@ -15,6 +15,7 @@ import lift
 from lift.document import Document
 from lift.evaluation.scores import token_f1
 from lift.progress import Progress
+from lift.recitation import split_recited
 from tests.conftest import EXAMPLE, RECORDED
 from tests.replay_server import ReplayServer
 
@@ -82,6 +83,22 @@ def test_a_document_goes_in_and_a_model_that_knows_it_comes_out(tmp_path: Path) 
     assert loaded.manifest.base_model["hub_id"] == "HuggingFaceTB/SmolLM2-135M-Instruct"
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+def test_a_passage_is_recited_before_the_answer() -> None:
+    lifted = lift.absorb(
+        Document.from_text(first_segments(4), title="José Luis Picardo"),
+        generator=f"recorded:{RECORDED}",
+        recipe=lift.load_recipe("cpu", {"recite": True, "epochs": 6, "min_steps": 60}),
+    )
+    # Rewordings of what was trained on.
+    question = "In which town was the architect Picardo born?"
+    passage, answer = split_recited(lifted.ask(question, with_passage=True))
+    assert token_f1(passage, first_segments(1)) > 0.8, passage
+    assert "Jerez" in answer
+    assert lifted.ask(question) == answer
+    assert "".join(lifted.stream(question)).strip() == answer
+    assert not split_recited(lifted.ask(question, without_adapter=True)).passage
 
 
 def test_batched_answers_equal_single_ones_with_the_real_model(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ def check_scale(base: bool, adapter_scale: float | None) -> None:
 
 def check_passage(lifted: lift.chat.LiftedModel, passage: bool) -> None:
     """--passage wants an adapter that was trained to recite."""
-    if passage and not lifted.recites:
+    if passage and not lifted.manifest.recites:
         raise typer.BadParameter(
             "this adapter recites nothing; absorb the document with --set recite=true", param_hint="--passage"
         )

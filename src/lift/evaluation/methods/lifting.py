@@ -30,7 +30,7 @@ class Lift(Method):
                 out=folder,
                 on_progress=setting.on_progress,
             )
-        self._lifted, self.adapted, self.recites = lifted, lifted.adapted, lifted.recites
+        self._lifted, self.adapted, self.recites = lifted, lifted.adapted, lifted.manifest.recites
         self.scale_beside_text = lifted.manifest.scale_beside_text
         counts, seconds = lifted.manifest.counts, lifted.manifest.seconds
         self.costs = {name: counts[name] for name in ("tasks", "steps", "tokens")}
