@@ -1,5 +1,6 @@
 """Answers after the passage that they come from: in training, and in use."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 import lift
 from lift.document import Document, Segment
-from lift.recitation import RECITED_TOKENS, recited, split_recited, without_recited
+from lift.recitation import recited, split_recited, without_recited
 from lift.tasks import Task
 from lift.training.source import RecitingSource
 from tests.conftest import RECORDED, Here
@@ -16,7 +17,7 @@ from tests.conftest import RECORDED, Here
 QUESTION = "How often does the ferry cross?"
 PASSAGE = "The ferry crosses nine times a day."
 SAID = f"> {PASSAGE}\n\nNine times."
-RECIPE = {"rank": 2, "epochs": 1, "min_steps": 1, "recite": True}
+RECIPE = {"rank": 2, "epochs": 1, "min_steps": 1, "segment_max_chars": 100, "recite": True}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +124,6 @@ def limits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_the_answer_comes_without_the_passage_that_it_was_read_off(adapter: Path, limits: list[int]) -> None:
     lifted = lift.load(adapter)
-    assert lifted.manifest.recites
     assert lifted.ask(QUESTION, max_new_tokens=8) == "Nine times."
     assert lifted.ask(QUESTION, max_new_tokens=8, context=PASSAGE) == "Nine times."
     assert lifted.ask(QUESTION, max_new_tokens=8, with_passage=True) == SAID
@@ -132,7 +132,11 @@ def test_the_answer_comes_without_the_passage_that_it_was_read_off(adapter: Path
     # The base model recites nothing.
     assert lifted.ask(QUESTION, max_new_tokens=8, without_adapter=True) == SAID
     assert lifted.ask(QUESTION, max_new_tokens=8, adapter_scale=0) == SAID
-    assert limits == [8 + RECITED_TOKENS] * 5 + [8] * 2
+    room = lifted.manifest.recited_tokens
+    assert room == lifted.manifest.recipe["segment_max_chars"] == 100
+    recipe = {**lifted.manifest.recipe, "segment": 1000}
+    assert dataclasses.replace(lifted.manifest, recipe=recipe).recited_tokens == 1000
+    assert limits == [8 + room] * 5 + [8] * 2
 
 
 def test_a_conversation_remembers_answers_alone(adapter: Path, limits: list[int]) -> None:
@@ -152,7 +156,7 @@ def test_the_passage_on_the_command_line(adapter: Path, limits: list[int], here:
 def test_an_adapter_that_recites_nothing(tiny_model: Path, short: Document, tmp_path: Path, here: Here) -> None:
     generator, out = f"recorded:{RECORDED}", tmp_path / "adapter"
     lifted = lift.absorb(short, generator=generator, model=tiny_model, recipe=RECIPE | {"recite": False}, out=out)
-    assert not lifted.manifest.recites
+    assert not lifted.manifest.recited_tokens
     for command in (["ask", out, QUESTION], ["chat", out]):
         done = here(*command, "--passage")
         assert done.returncode == 2

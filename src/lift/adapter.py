@@ -81,9 +81,16 @@ class Manifest:
     format: int = _FORMAT
 
     @property
-    def recites(self) -> bool:
-        """Whether the model recites a passage before an answer (the recipe's `recite`)."""
-        return bool(self.recipe.get("recite"))
+    def recited_tokens(self) -> int:
+        """Room for the passage that the model recites before an answer (the recipe's `recite`); 0 where it does not.
+
+        A segment's longest: so many tokens as it has characters, of which hardly any language needs more, or as it was
+        asked to have.
+        """
+        if not self.recipe.get("recite"):
+            return 0
+        characters, asked = int(self.recipe["segment_max_chars"]), self.recipe["segment"]
+        return max(characters, asked) if isinstance(asked, int) else characters
 
 
 def check_output_folder(folder: Path, *, overwrite: bool) -> None:

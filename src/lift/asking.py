@@ -11,7 +11,7 @@ from lift.chat_format import ChatFormat, Turn
 from lift.decoding import CommonStarts, decode_batch
 from lift.errors import ModelError
 from lift.prefix import shared_prefix
-from lift.recitation import RECITED_TOKENS, split_recited
+from lift.recitation import split_recited
 
 if TYPE_CHECKING:
     from lift.folding import FoldedLora
@@ -39,7 +39,7 @@ class Asker:
         adapted: what it has on to answer; None is nothing.
         chat_format: how a question is put.
         scale_beside_text: how much of `adapted` counts where text stands before the question.
-        recites: whether `adapted` was trained to recite a passage before an answer.
+        recited_tokens: room for the passage that `adapted` was trained to recite before an answer; 0 where it was not.
 
     Attributes:
         chat_format: as given.
@@ -52,13 +52,13 @@ class Asker:
         chat_format: ChatFormat,
         scale_beside_text: float = 1.0,
         *,
-        recites: bool = False,
+        recited_tokens: int = 0,
     ) -> None:
         self._base = base
         self._adapted = adapted
         self.chat_format = chat_format
         self._scale_beside_text = scale_beside_text
-        self._recites = recites
+        self._recited_tokens = recited_tokens
 
     def ask_many(
         self,
@@ -101,11 +101,11 @@ class Asker:
 
     def recites(self, scale: float) -> bool:
         """Whether a passage comes before an answer, where so much of the adapter counts."""
-        return self._recites and scale > 0
+        return self._recited_tokens > 0 and scale > 0
 
     def limit(self, max_new_tokens: int, scale: float) -> int:
         """Tokens to decode for an answer of so many: what is recited before it has room of its own."""
-        return max_new_tokens + RECITED_TOKENS if self.recites(scale) else max_new_tokens
+        return max_new_tokens + self._recited_tokens if self.recites(scale) else max_new_tokens
 
     def scale(self, asked: float | None, *, beside_text: bool) -> float:
         """How much of the adapter counts: what was asked for, or else all of it, or less where text is shown."""

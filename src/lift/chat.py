@@ -64,7 +64,9 @@ class LiftedModel:
         self._tasks = tasks
         self._scratch = scratch  # kept alive as long as this object: it holds the tasks
         chat_format = base.chat_format(manifest.recipe["prompt_template"], manifest.document["title"])
-        self._asker = Asker(base, adapted, chat_format, manifest.scale_beside_text, recites=manifest.recites)
+        self._asker = Asker(
+            base, adapted, chat_format, manifest.scale_beside_text, recited_tokens=manifest.recited_tokens
+        )
 
     @property
     def title(self) -> str:

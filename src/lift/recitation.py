@@ -10,10 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-__all__ = ["RECITED_TOKENS", "Recited", "recited", "split_recited", "without_recited"]
-
-# Room for what is recited before an answer: twice the longest segment of the recipes, in English.
-RECITED_TOKENS: Final = 384
+__all__ = ["Recited", "recited", "split_recited", "without_recited"]
 
 _MARK: Final = "> "
 _RECITED: Final = re.compile(r"\s*((?:>[^\n]*\n)+)\s*\n\s*")

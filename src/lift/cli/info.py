@@ -36,7 +36,7 @@ def info(folder: options.Folder, as_json: options.Json = False) -> None:
         "training": f"{manifest.counts['tasks']} tasks, {recipe['epochs']} visits each, "
         f"{manifest.counts['steps']} steps at lr {recipe['lr']:g}",
         "loss": f"{manifest.losses['first']:.3f} to {manifest.losses['last']:.3f}",
-        "answers": "after the passage that they come from, recited" if manifest.recites else "plain",
+        "answers": "after the passage that they come from, recited" if manifest.recited_tokens else "plain",
         "seconds": ", ".join(f"{name} {value:.1f}" for name, value in manifest.seconds.items()),
         "made with": ", ".join(f"{name} {value}" for name, value in manifest.versions.items()),
         **engines(manifest, folder),

@@ -153,7 +153,7 @@ def check_scale(base: bool, adapter_scale: float | None) -> None:
 
 def check_passage(lifted: lift.chat.LiftedModel, passage: bool) -> None:
     """--passage wants an adapter that was trained to recite."""
-    if passage and not lifted.manifest.recites:
+    if passage and not lifted.manifest.recited_tokens:
         raise typer.BadParameter(
             "this adapter recites nothing; absorb the document with --set recite=true", param_hint="--passage"
         )

@@ -54,7 +54,7 @@ class Method(ABC):
             it is not what the clock says.
         adapted: the method's adapter; None where the base model answers.
         scale_beside_text: how much of it counts where text is shown with a question.
-        recites: whether it was trained to recite a passage before an answer.
+        recited_tokens: room for the passage that it recites before an answer.
     """
 
     def __init__(self, setting: Setting) -> None:
@@ -62,7 +62,7 @@ class Method(ABC):
         self.costs: dict[str, Any] = {}
         self.adapted: Adapted | None = None
         self.scale_beside_text = 1.0
-        self.recites = False
+        self.recited_tokens = 0
 
     @abstractmethod
     def prepare(self, document: Document) -> None:
@@ -108,7 +108,7 @@ class Method(ABC):
     def _asker(self, prompt_template: str, title: str) -> Asker:
         base = self.setting.base
         chat_format = base.chat_format(prompt_template, title)
-        return Asker(base, self.adapted, chat_format, self.scale_beside_text, recites=self.recites)
+        return Asker(base, self.adapted, chat_format, self.scale_beside_text, recited_tokens=self.recited_tokens)
 
     def close(self) -> None:
         """Leave the base model as it was."""

@@ -30,8 +30,8 @@ class Lift(Method):
                 out=folder,
                 on_progress=setting.on_progress,
             )
-        self._lifted, self.adapted, self.recites = lifted, lifted.adapted, lifted.manifest.recites
-        self.scale_beside_text = lifted.manifest.scale_beside_text
+        self._lifted, self.adapted = lifted, lifted.adapted
+        self.scale_beside_text, self.recited_tokens = lifted.manifest.scale_beside_text, lifted.manifest.recited_tokens
         counts, seconds = lifted.manifest.counts, lifted.manifest.seconds
         self.costs = {name: counts[name] for name in ("tasks", "steps", "tokens")}
         self.costs |= {"generation_seconds": seconds["generation"], "training_seconds": seconds["training"]}
