@@ -113,8 +113,8 @@ class Recipe:
         bool,
         Field(
             description="An answer begins with the passage that it comes from, recited from memory, which lift leaves "
-            "out when it answers: numbers and details are right more often; training takes twice as long, and an "
-            "answer the time of a sentence more. False is the paper's way."
+            "out when it answers. Numbers and details that have many tasks are right more often by heart; training "
+            "takes twice as long, and an answer the time of a sentence more. False is the paper's way."
         ),
     ] = False
     retrieved_segments: Annotated[
