@@ -9,6 +9,8 @@ import pytest
 
 import lift
 from lift.document import Document, Segment
+from lift.evaluation.methods import Setting, parse_method
+from lift.recipe import Recipe
 from lift.recitation import recited, split_recited, without_recited
 from lift.tasks import Task
 from lift.training.source import RecitingSource
@@ -151,6 +153,16 @@ def test_the_passage_on_the_command_line(adapter: Path, limits: list[int], here:
     assert here("ask", adapter, QUESTION, "--passage").stdout == f"{SAID}\n"
     done = here("chat", adapter, "--passage", stdin=f"{QUESTION}\n/exit\n")
     assert SAID in done.stdout
+
+
+def test_an_evaluated_method_is_scored_by_its_answer(tiny_model: Path, tmp_path: Path, limits: list[int]) -> None:
+    base = lift.load_base_model(tiny_model, device="cpu", dtype="float32")
+    method = parse_method("lift").open(Setting(base, Recipe.of(RECIPE), f"recorded:{RECORDED}", tmp_path, 8))
+    document = first_sentences()
+    method.prepare(document)
+    assert method.answer(document, [QUESTION]) == method.ask_plainly([QUESTION]) == ["Nine times."]
+    assert limits == [8 + 100] * 2
+    method.close()
 
 
 def test_an_adapter_that_recites_nothing(tiny_model: Path, short: Document, tmp_path: Path, here: Here) -> None:
