@@ -15,7 +15,7 @@ __all__ = ["Recited", "recited", "split_recited", "without_recited"]
 _MARK: Final = "> "
 _RECITED: Final = re.compile(r"\s*((?:>[^\n]*\n)+)\s*\n\s*")
 _PLAIN: Final = re.compile(r"\s*[^\s>]")
-_MARKS: Final = re.compile(r"^>[ ]?", re.MULTILINE)
+_MARKS: Final = re.compile(r"^> ?", re.MULTILINE)
 
 
 class Recited(NamedTuple):
