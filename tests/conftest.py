@@ -37,7 +37,7 @@ def picardo() -> Document:
     return read_document(EXAMPLE / "picardo.txt", title="José Luis Picardo")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def short() -> Document:
     """Its first five recorded segments."""
     text = (EXAMPLE / "picardo.txt").read_text(encoding="utf-8")

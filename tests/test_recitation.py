@@ -96,16 +96,12 @@ def test_tasks_recite_what_they_are_about() -> None:
         source.take()
 
 
-def first_sentences() -> Document:
-    return Document.from_text(RECORDED.with_name("picardo.txt").read_text(encoding="utf-8")[:388], "Picardo")
-
-
 @pytest.fixture(scope="module")
-def adapter(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def adapter(tiny_model: Path, short: Document, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained to recite, though it knows nothing."""
     out = tmp_path_factory.mktemp("reciting") / "adapter"
     generator = f"recorded:{RECORDED}"
-    lift.absorb(first_sentences(), generator=generator, model=tiny_model, recipe=RECIPE, out=out, device="cpu")
+    lift.absorb(short, generator=generator, model=tiny_model, recipe=RECIPE, out=out, device="cpu")
     return out
 
 
@@ -155,12 +151,13 @@ def test_the_passage_on_the_command_line(adapter: Path, limits: list[int], here:
     assert SAID in done.stdout
 
 
-def test_an_evaluated_method_is_scored_by_its_answer(tiny_model: Path, tmp_path: Path, limits: list[int]) -> None:
+def test_an_evaluated_method_is_scored_by_its_answer(
+    tiny_model: Path, short: Document, tmp_path: Path, limits: list[int]
+) -> None:
     base = lift.load_base_model(tiny_model, device="cpu", dtype="float32")
     method = parse_method("lift").open(Setting(base, Recipe.of(RECIPE), f"recorded:{RECORDED}", tmp_path, 8))
-    document = first_sentences()
-    method.prepare(document)
-    assert method.answer(document, [QUESTION]) == method.ask_plainly([QUESTION]) == ["Nine times."]
+    method.prepare(short)
+    assert method.answer(short, [QUESTION]) == method.ask_plainly([QUESTION]) == ["Nine times."]
     assert limits == [8 + 100] * 2
     method.close()
 
@@ -175,15 +172,17 @@ def test_an_adapter_that_recites_nothing(tiny_model: Path, short: Document, tmp_
         assert "--set recite=true" in done.stderr
 
 
-def test_what_is_trained_on_recites_and_what_is_kept_does_not(tiny_model: Path, tmp_path: Path, adapter: Path) -> None:
+def test_what_is_trained_on_recites_and_what_is_kept_does_not(
+    tiny_model: Path, short: Document, tmp_path: Path, adapter: Path
+) -> None:
     base = lift.load_base_model(tiny_model, device="cpu", dtype="float32")
-    document, generator, out = first_sentences(), f"recorded:{RECORDED}", tmp_path / "tasks.jsonl"
-    with lift.task_dataset(document, base, out, generator=generator, recipe=RECIPE) as dataset:
+    generator, out = f"recorded:{RECORDED}", tmp_path / "tasks.jsonl"
+    with lift.task_dataset(short, base, out, generator=generator, recipe=RECIPE) as dataset:
         examples = list(dataset)
     for example in examples:
         said = base.tokenizer.decode([token for token in example["labels"] if token >= 0], skip_special_tokens=True)
         passage, answer = split_recited(str(said))
-        assert passage in document.text
+        assert passage in short.text
         assert answer not in ("", passage)
     # `absorb` trains on the same.
     trained = lift.load(adapter, model=base).manifest.counts["tokens"]

@@ -101,7 +101,7 @@ def task_dataset(
     See `absorb` and `write_tasks` for the arguments.
     """
     from lift.training.interop import TaskDataset
-    from lift.training.source import RecitingSource
+    from lift.training.source import as_trained
 
     chosen = load_recipe(recipe)
     document, backend = open_inputs(document, title, generator, generator_model, base)
@@ -109,7 +109,7 @@ def task_dataset(
         if backend.needs_model:
             backend.use_model(base)
         yield TaskDataset(
-            RecitingSource(producer, store.segments) if chosen.recite else producer,
+            as_trained(producer, store.segments, chosen),
             base.chat_format(chosen.prompt_template, document.title),
             epochs=chosen.epochs,
             max_tokens=base.context_tokens,

@@ -39,7 +39,7 @@ from lift.synthesis.producer import TaskProducer
 from lift.training.budget import FITTED_KNOBS, Speed, fit_recipe, measure_speed, seconds_to_spare
 from lift.training.checkpoint import CheckpointFolder
 from lift.training.run import TrainingRun
-from lift.training.source import RecitingSource, TaskSource
+from lift.training.source import TaskSource, as_trained
 
 __all__ = ["absorb", "fit_to_budget"]
 
@@ -122,7 +122,7 @@ def absorb(
                 producer.wait()  # everything arrives before the first step: the same run gives the same bytes
             processes.join(base.device)
             expected = processes.share(chosen.expected_tasks(len(store.segments)))
-            source = RecitingSource(producer, store.segments) if chosen.recite else producer
+            source = as_trained(producer, store.segments, chosen)
             run = _training_run(adapted, chosen, base, document, backend, source, expected, checkpoints, processes)
             # Not before: a generator's first turn at the model is long, and the run would stand in line for its own.
             backend.use_model(base)

@@ -9,11 +9,12 @@ from typing import Protocol
 from lift.document import Segment
 from lift.errors import GenerationError
 from lift.processes import Processes
+from lift.recipe import Recipe
 from lift.recitation import recited
 from lift.sentences import find_sentences
 from lift.tasks import Task
 
-__all__ = ["RecitingSource", "SharedSource", "TaskSource"]
+__all__ = ["RecitingSource", "SharedSource", "TaskSource", "as_trained"]
 
 
 class TaskSource(Protocol):
@@ -39,7 +40,8 @@ class TaskSource(Protocol):
 class RecitingSource:
     """The tasks of another source, their answers after the passages that they come from (`recite`).
 
-    Outlines, which are about many segments, stay as they are, and so do quotes, whose answers are the passage.
+    Outlines, which are about many segments, stay as they are, and so do answers that are the passage or a sentence of
+    it, as quotes are.
 
     Args:
         source: the tasks.
@@ -65,7 +67,12 @@ class RecitingSource:
 
 
 def _is_quoted(answer: str, passage: str) -> bool:
-    return answer in (passage, *(sentence for _, sentence in find_sentences(passage)))
+    return answer in passage and answer in (passage, *(sentence for _, sentence in find_sentences(passage)))
+
+
+def as_trained(source: TaskSource, segments: Sequence[Segment], recipe: Recipe) -> TaskSource:
+    """The tasks of `source`, which are about `segments`, as `recipe` has them trained on."""
+    return RecitingSource(source, segments) if recipe.recite else source
 
 
 class SharedSource:
