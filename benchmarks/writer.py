@@ -44,7 +44,8 @@ def main() -> None:
     seconds = time.monotonic() - started
     dropped = {name: count for name, count in counts.items() if name.startswith("pairs dropped by the writer")}
     quoted = counts["pairs that quote the text"]
-    kept = counts["tasks"] - quoted
+    told = counts.get("questions answered with their sentences", 0)
+    kept = counts["tasks"] - told - quoted
     written = kept + sum(dropped.values())
     print(
         json.dumps(
@@ -57,6 +58,7 @@ def main() -> None:
                 "pairs written": written,
                 "of these kept": kept,
                 "share kept": round(kept / written, 3),
+                "questions answered with their sentences": told,
                 "pairs that quote the text": quoted,
                 **dropped,
             }

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from lift.document import Document
-from lift.synthesis.checks import fault_of, follows_text, normalised
+from lift.synthesis.checks import fault_of, follows_text, is_grounded, normalised
 from lift.synthesis.parser import Pair
 from tests.conftest import RECORDED
 
@@ -52,12 +52,10 @@ def test_good_pairs_are_kept(picardo: Document) -> None:
     ("question", "answer", "follows"),
     [
         ("Who managed the mill from 1912?", "Anna Berg managed the mill from 1912.", True),
-        # One new word alone, but a number.
         ("When did Anna Berg manage the mill?", "From 1912.", True),
         # Words of the title.
         ("Who managed the mill at Jerez from 1912?", "Anna Berg managed the mill at Jerez from 1912.", True),
-        # Nothing new; two sentences in one; other words.
-        ("Who managed the mill from 1912?", "The mill was managed from 1912.", False),
+        # Two sentences in one; other words.
         ("Who managed the mill after the flood?", "Anna Berg managed the mill after the flood.", False),
         ("Who managed the mill from 1912?", "In 1912 it was Berg who managed, after Anna, the mill.", False),
     ],
@@ -65,6 +63,14 @@ def test_good_pairs_are_kept(picardo: Document) -> None:
 def test_pairs_that_follow_the_text(question: str, answer: str, follows: bool) -> None:
     sentences = ["Anna Berg managed the mill from 1912.", "A flood ended the work of sixty years."]
     assert follows_text(Pair(question, answer), sentences, "The mill at Jerez") is follows
+
+
+@pytest.mark.parametrize(
+    ("answer", "grounded"),
+    [("In the 1950s, in the 13th century.", True), ("In the 1960s.", False), ("In the 14th century.", False)],
+)
+def test_numbers_with_letters_are_whole(answer: str, grounded: bool) -> None:
+    assert is_grounded(Pair("When?", answer), "Built in the mid-13th century, it fell in the 1950s.") is grounded
 
 
 def test_duplicates_are_normalised() -> None:

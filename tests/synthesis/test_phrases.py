@@ -34,8 +34,14 @@ def alone(sentence: str, *names: str) -> list[str]:
         # A name goes on over "de la".
         ("He was born in Jerez de la Frontera.", ["Jerez de la Frontera"]),
         ("They marched to the Place de l'Opéra.", ["Place de l'Opéra"]),
+        ("He wrote to the Ministerio de Obras y Puertos.", ["Ministerio de Obras y Puertos"]),
         ("It was the 2024 Summer Festival of Rota.", ["2024 Summer Festival of Rota"]),
         ("During the 1950s Anna Berg sailed.", ["Anna Berg"]),
+        ("It was built in company with Anna Berg.", ["Anna Berg"]),
+        # No phrase ends with an adjective, but for a size, and none goes on to what was spoken of before.
+        ("He led restorations of old, grand mills in Jerez.", ["grand mills in Jerez", "Jerez"]),
+        ("It is a wall of Jerez, 14 metres wide.", ["wall of Jerez", "Jerez"]),
+        ("They saw mills in these towns near Rota.", ["Rota"]),
         # Some capitals name nothing.
         ("It burned, as Fig. 3 shows, in Jerez.", ["Jerez"]),
         # A year belongs to what stands before it.
@@ -63,6 +69,8 @@ def test_what_stands_alone(sentence: str, phrases: list[str]) -> None:
         ("The way took forty-five minutes, or half an hour.", ["way"]),
         ("He was 41 years old and a miller.", ["miller"]),
         ("It was unknown, but the river was beautiful.", ["river"]),
+        ("Against this background the miller lived 14 metres up.", ["miller"]),
+        ("The queue was 80 cars long.", ["queue", "80 cars long"]),
         # Something is always found where there are words.
         ("He was 41 years old.", ["41 years old"]),
         ("It was beautiful.", ["beautiful"]),

@@ -49,7 +49,7 @@ class Handed:
 def draft(foci: list[str] | None = None, missing: int = 2) -> Draft:
     job: Any = Handed()
     sentence = "Anna Berg built it in 1912."
-    begun = Draft(job, [], [sentence], Capitals())
+    begun = Draft(job, [], [sentence], [sentence], Capitals())
     begun.missing = missing
     if foci:
         begun.foci = foci
@@ -89,21 +89,51 @@ def test_questions(question: str, fault: str | None) -> None:
     ],
 )
 def test_answers(answer: str, fault: str | None) -> None:
-    assert draft().fault_of_answer(Pair("When did Anna Berg build the mill?", answer), "1912") == fault
+    assert draft().fault_of_answer(Pair("When did Anna Berg build the mill?", answer), ["1912"]) == fault
 
 
 def test_a_pair_that_points_at_the_text() -> None:
     pair = Pair("What does the passage say that Anna Berg built?", "Anna Berg built the mill in 1912.")
-    assert draft().fault_of_answer(pair, "1912") == "says what the text does not"
+    assert draft().fault_of_answer(pair, ["1912"]) == "says what the text does not"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "told"),
+    [
+        ("When was it built?", "Anna Berg built it.", True),
+        ("Who built it?", "Anna Berg built it.", True),
+        ("Who built it, Anna Berg?", "Anna Berg built it.", False),  # says nothing
+        ("When was it built?", "Otto Berg burned it down.", False),  # says something else
+        ("When was the church of Rota built?", "Anna Berg built it.", False),  # asks for something else
+        ("How many were built?", "Anna Berg built it.", True),  # a number is enough
+        ("Who, according to the author, built it?", "Anna Berg built it.", False),  # does not stand alone
+    ],
+)
+def test_its_sentence_answers_a_question_whose_answer_is_no_use(question: str, answer: str, told: bool) -> None:
+    begun = draft()
+    begun.tell(Pair(question, answer), ["1912"])
+    assert begun.told == ([Pair(question, "Anna Berg built it in 1912.")] if told else [])
+
+
+@pytest.mark.parametrize("foci", [["Anna Berg"], ["1912"]])
+def test_only_a_sentence_that_says_what_is_asked_for_answers(foci: list[str]) -> None:
+    job: Any = Handed()
+    heading, saying = "It was built by Anna Berg, 1912", "Anna Berg built it."
+    begun = Draft(job, [], [heading, saying], [saying], Capitals())
+    begun.tell(Pair("When was it built?", saying), foci)
+    assert begun.told == []
+    begun.tell(Pair("Who built it?", saying), foci)
+    assert begun.told == ([Pair("Who built it?", saying)] if foci == ["Anna Berg"] else [])
 
 
 def test_a_question_may_name_what_the_segment_is_about() -> None:
     job: Any = Handed()
-    begun = Draft(job, ["Parador de Jaén"], ["Anna Berg built it in 1912."], Capitals())
+    sentences = ["Anna Berg built it in 1912."]
+    begun = Draft(job, ["Parador de Jaén"], sentences, sentences, Capitals())
     assert begun.fault_of_question("When did Anna Berg build the Parador de Jaén?", "1912") is None
     assert begun.fault_of_question("When did Anna Berg build it in Rota?", "1912") is not None
     pair = Pair("Who built the Parador de Jaén in 1912?", "Anna Berg built it in 1912.")
-    assert begun.fault_of_answer(pair, "Anna Berg") is None
+    assert begun.fault_of_answer(pair, ["Anna Berg"]) is None
 
 
 def test_what_is_asked_for() -> None:
@@ -147,11 +177,41 @@ def test_against_the_clock_no_more_is_asked_than_fits() -> None:
 def test_the_answer_confirms_the_question(answer: str, kept: bool, notes: dict[str, int]) -> None:
     backend = WriterBackend(EMBEDDED_WRITER, "writer")
     begun = draft()
-    backend._take(_Question(begun, "1912", "When did Anna Berg build the mill?"), answer)
+    backend._take(_Question(begun, "When did Anna Berg build the mill?", ["1912"]), answer)
     job: Any = begun.job
     assert len(job.pieces) == kept
     assert begun.missing == 2 - kept
     assert backend.notes() == {"pairs that quote the text": 0, **notes}
+
+
+def test_a_question_that_several_foci_bring_is_asked_once() -> None:
+    backend: Any = WriterBackend(EMBEDDED_WRITER, "writer")
+    backend._guard = SimpleNamespace(barred=lambda own: None)
+    begun, text = draft(), "When did Anna Berg build the mill?"
+    written = SimpleNamespace(write=lambda *_: [text, text, text, "Who is Anna Berg?"])
+    (question, _) = backend._ask(written, [(begun, focus) for focus in ("it", "1912", "Anna Berg", "1912")])
+    assert (question.text, question.foci) == (text, ["it", "1912"])  # not what it says itself
+    backend._take(question, "Anna Berg built the mill in 1912.")  # as the second of them wants it
+    job: Any = begun.job
+    assert len(job.pieces) == 1
+
+
+def test_what_is_left_is_told_and_quoted() -> None:
+    backend = open_backend("writer")
+    document = Document.from_text("The mill was built by Anna Berg in 1912. It has nine towers of red brick.", "Mill")
+    segments = backend.segments(document, Recipe(segment_min_chars=80))
+    list(backend.requests(document, segments, Recipe()))
+    begun = draft(missing=4)
+    begun.job.request.segments = tuple(segments)
+    begun.told = [Pair(f"Which question is number {number}?", "It has nine towers.") for number in range(3)]
+    assert backend._from_text(begun) == [
+        *begun.told[:2],
+        Pair("What is said about Anna Berg in 1912?", "The mill was built by Anna Berg in 1912."),
+        Pair("What is said about Anna Berg and towers of red brick?", "It has nine towers of red brick."),
+    ]
+    assert backend.notes() == {"pairs that quote the text": 2, "questions answered with their sentences": 2}
+    begun.missing = 1
+    assert backend._from_text(begun) == begun.told[:1]
 
 
 def test_the_rest_is_quoted() -> None:
@@ -161,7 +221,7 @@ def test_the_rest_is_quoted() -> None:
     list(backend.requests(document, segments, Recipe()))
     begun = draft(missing=1)
     begun.job.request.segments = tuple(segments)
-    assert backend._quotes(begun) == [Pair("What is said about Anna Berg in 1912?", document.text)]
+    assert backend._from_text(begun) == [Pair("What is said about Anna Berg in 1912?", document.text)]
     assert backend.notes() == {"pairs that quote the text": 1}
 
 

@@ -10,7 +10,16 @@ from typing import Final
 
 from lift.synthesis.parser import Pair
 
-__all__ = ["fault_of", "follows_text", "has_whole_names", "is_grounded", "known_share", "normalised", "stems"]
+__all__ = [
+    "content_stems",
+    "fault_of",
+    "follows_text",
+    "has_whole_names",
+    "is_grounded",
+    "known_share",
+    "normalised",
+    "stems",
+]
 
 # Questions about a text that the reader will never see.
 _POINTS_AT_TEXT: Final = re.compile(
@@ -24,22 +33,21 @@ _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME: Final = re.compile(r"(?<=[\w,;)’'] )[A-ZÀ-ÖØ-Þ][\w’'-]*[\w]")
 _STEM: Final = 4
 # The same wherever it stands, for `is_grounded`; a word that any question may begin with is no name.
-_NAME_OR_NUMBER: Final = re.compile(r"[A-ZÀ-ÖØ-Þ][\w’'-]*|\d[\d.,]*")
+# "13th" and "1950s" are whole.
+_NAME_OR_NUMBER: Final = re.compile(r"[A-ZÀ-ÖØ-Þ][\w’'-]*|\d[\w.,]*")
 _NO_NAMES: Final = frozenset(
     "a about according after among an and are as at because before besides between by can could did do does during for "
-    "from had has have he her his how if in into is it its most name no not of on one only or over she should since "
-    "some than that the their then there they this those through to under until upon was were what when where which "
-    "while who whom whose why will with would yes".split()
+    "from had has have he her his how if in into is it its many most much name no not of on one only or over she "
+    "should since some than that the their then there they this those through to under until upon was were what when "
+    "where which while who whom whose why will with would yes".split()
 )
 # Two such words or more, with small ones between them in Romance and Germanic names.
 _WHOLE_NAME: Final = re.compile(r"[A-ZÀ-ÖØ-Þ][\w-]*(?: (?:(?:de|la|del|y|von|van) )*[A-ZÀ-ÖØ-Þ][\w-]*)+")
 _ALPHANUMERIC: Final = re.compile(r"[^\W_]+")
 _LONG_STEM: Final = 5
-# Shares of a pair's words that one sentence has, and of an answer's words that stand in a row there; and how many
-# words the answer has of its own, where none is a number.
+# Shares of a pair's words that one sentence has, and of an answer's words that stand in a row there.
 _OF_ONE_SENTENCE: Final = 0.8
 _IN_A_ROW: Final = 0.4
-_NEW_WORDS: Final = 2
 
 
 def normalised(text: str) -> str:
@@ -78,7 +86,7 @@ def stems(text: str) -> list[str]:
 
 def known_share(text: str, source: str) -> float:
     """The share of the words of `text`, apart from the commonest, that `source` has, whatever their endings."""
-    known, words = set(stems(source)), _content(text)
+    known, words = set(stems(source)), content_stems(text)
     return sum(word in known for word in words) / len(words) if words else 1.0
 
 
@@ -112,25 +120,22 @@ def has_whole_names(text: str, source: str) -> bool:
 
 
 def follows_text(pair: Pair, sentences: Sequence[str], about: str) -> bool:
-    """Whether one of the sentences says what the pair says, much in the answer's words, and the answer says something.
+    """Whether one of the sentences says what the pair says, much in the answer's words.
 
     A small model that puts several sentences together, or tells in its own words, mostly gets it wrong. It may name
     what the sentences are about: words of that do not count.
     """
-    question, answer = set(_content(pair.question)), set(_content(pair.answer))
-    said = (question | answer).difference(_content(about))
+    said = {*content_stems(pair.question), *content_stems(pair.answer)}.difference(content_stems(about))
     words = stems(pair.answer)
-    new = answer - question
-    if len(new) < _NEW_WORDS and not any(char.isdigit() for word in new for char in word):
-        return False
     for sentence in sentences:
         row = SequenceMatcher(None, words, stems(sentence), autojunk=False).find_longest_match().size
-        if len(said.intersection(_content(sentence))) >= _OF_ONE_SENTENCE * len(said) and row >= _IN_A_ROW * len(words):
+        shared = said.intersection(content_stems(sentence))
+        if len(shared) >= _OF_ONE_SENTENCE * len(said) and row >= _IN_A_ROW * len(words):
             return True
     return False
 
 
-def _content(text: str) -> list[str]:
+def content_stems(text: str) -> list[str]:
     """The stems of `text`, apart from the commonest words."""
     return [word[:_LONG_STEM] for word in normalised(_plain(text)).split() if word not in _NO_NAMES]
 

@@ -9,10 +9,12 @@ from typing import Final
 from lift.synthesis.foci import STOP_WORDS
 
 __all__ = [
+    "ADJECTIVES",
     "BEFORE_VERBS",
     "BEING",
     "CALENDAR",
     "CONNECTORS",
+    "DEMONSTRATIVES",
     "DETERMINERS",
     "DIRECTIONS",
     "LEAST_OF_A_NAME",
@@ -20,6 +22,7 @@ __all__ = [
     "RELATIVES",
     "WITHIN_PREPOSITIONS",
     "begins_name",
+    "is_amount",
     "is_doing",
     "is_measure",
     "is_year",
@@ -30,7 +33,11 @@ __all__ = [
 
 CONNECTORS: Final = frozenset("of in for on at from with between by into over under against among near and".split())
 POSSESSIVES: Final = frozenset("his her its their".split())
-DETERMINERS: Final = POSSESSIVES | frozenset("the a an this these those such".split())
+# What they stand before was spoken of before.
+DEMONSTRATIVES: Final = frozenset("this these those such".split())
+DETERMINERS: Final = POSSESSIVES | DEMONSTRATIVES | frozenset("the a an".split())
+# At a phrase's end something is missing after these: "restorations of old, monumental buildings".
+ADJECTIVES: Final = frozenset("big great high large long low new old short small wide young".split())
 _COUNTS: Final = frozenset(
     "two three four five six seven eight nine ten dozen hundred hundreds thousand thousands million millions billion "
     "billions".split()
@@ -65,8 +72,8 @@ _YEAR: Final = re.compile(r"(?:1\d{3}|20\d{2})s?")
 BEING: Final = frozenset("be is are was were been being".split())
 # Between prepositions, as in "in favour of", these name nothing.
 WITHIN_PREPOSITIONS: Final = frozenset(
-    "accordance addition case connection favor favour front honor honour light line memory need order place response "
-    "search spite support terms view".split()
+    "accordance addition case company connection favor favour front honor honour light line memory need order place "
+    "response search spite support terms view".split()
 )
 # What follows these is a verb; what follows relatives may be one.
 RELATIVES: Final = frozenset(("that", "which"))
@@ -136,6 +143,11 @@ def own_words(words: Sequence[str]) -> list[str]:
 def is_measure(word: str) -> bool:
     """Whether the word is a number, a unit, or a single letter."""
     return len(word) == 1 or any(map(str.isdecimal, word)) or _MEASURES.issuperset(word.lower().split("-"))
+
+
+def is_amount(word: str) -> bool:
+    """Whether the word is a number, or a measure in lower case; no single letter, as in "Información y Turismo"."""
+    return word[0].isdecimal() or (word[0].islower() and len(word) > 1 and is_measure(word))
 
 
 def is_year(word: str) -> bool:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from lift.synthesis.english import (
+    ADJECTIVES,
     BEFORE_VERBS,
     BEING,
     CALENDAR,
     CONNECTORS,
+    DEMONSTRATIVES,
     DETERMINERS,
     DIRECTIONS,
     LEAST_OF_A_NAME,
@@ -24,6 +26,7 @@ from lift.synthesis.english import (
     RELATIVES,
     WITHIN_PREPOSITIONS,
     begins_name,
+    is_amount,
     is_doing,
     is_measure,
     is_year,
@@ -45,6 +48,8 @@ _OUT_OF: Final = frozenset("of to with for in on at".split())
 # Before what somebody says, in a transcript.
 _SPEAKER: Final = re.compile(r"([A-ZÀ-ÖØ-Þ][\w.’'-]*(?: [A-ZÀ-ÖØ-Þ][\w.’'-]*){0,3}): ")
 _LEAST_TURNS: Final = 2
+# Between a preposition and what it joins to a phrase.
+_WITHIN_PHRASES: Final = DETERMINERS - DEMONSTRATIVES
 _AFTER_VERBS: Final = frozenset("to that how what why whether".split())
 
 
@@ -148,7 +153,7 @@ class _Sentence:
         """Whether the word is an amount that does not belong to the name after it, as in "the 2024 Summer Olympics"."""
         word = self._words[number][0]
         of_the_name = word.isdecimal() and number > 0 and self._words[number - 1][0] in DETERMINERS
-        return _is_amount(word) and not of_the_name
+        return is_amount(word) and not of_the_name
 
     def _ends_phrase(self, number: int) -> bool:
         """Whether no phrase goes on over the word: by itself, in a preposition ("in favour of"), as a participle."""
@@ -174,7 +179,7 @@ class _Sentence:
         return after in DETERMINERS or (of_a_name and after in _AFTER_VERBS)
 
     def _trimmed(self, first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Without verbs, participles and sizes at the ends, if anything is left."""
+        """Without verbs, participles, sizes, and adjectives of nothing at the ends, if anything is left."""
         while first <= last and self._words[first][0] in STOP_WORDS:  # "of Turkey", after a count
             first += 1
         if first > last:
@@ -187,6 +192,8 @@ class _Sentence:
             last -= 1
         while first <= last and is_doing(self._words[first][0]):
             first += 1
+        while first < last and self._words[last][0] in ADJECTIVES and not self._measures(first, last):
+            last -= 1
         while last - first > 1 and is_measure(self._words[last][0]) and self._counts(last - 1):
             last -= 2
         if first <= last:
@@ -197,9 +204,14 @@ class _Sentence:
         word = self._words[number][0]
         return is_measure(word) and not is_year(word)
 
+    def _measures(self, first: int, last: int) -> bool:
+        """Whether the range holds a measure: "14 millimetres wide", "80 cars long"."""
+        return any(is_measure(word[0]) for word in self._words[first : last + 1])
+
     def _is_thing(self, first: int, last: int) -> bool:
-        """Whether the range names something, and neither measures nor is only said of something."""
-        if first == last and self._is_predicate(first):
+        """Whether the range names something, and neither measures, nor is only said of something, nor points back."""
+        points_back = first > 0 and self._words[first - 1][0].lower() in DEMONSTRATIVES
+        if (first == last and self._is_predicate(first)) or (points_back and not self._is_named(first, last)):
             return False
         plain = [word[0] for word in self._words[first : last + 1]]
         return self._is_named(first, last) or bool(own_words(plain)) or is_year(plain[-1])
@@ -268,7 +280,7 @@ class _Sentence:
         last, first = self._pieces[number][1], self._pieces[number + 1][0]
         between = [word[0] for word in self._words[last + 1 : first]]
         gap = self._text[self._words[last].end() : self._words[first].start()]
-        if gap.split() != between or not between or not DETERMINERS.issuperset(between[1:]):
+        if gap.split() != between or not between or not _WITHIN_PHRASES.issuperset(between[1:]):
             return None
         return between[0] if between[0] in CONNECTORS else None
 
@@ -299,11 +311,6 @@ class _Sentence:
 
 def _without_s(word: str) -> str:
     return word.removesuffix("s")
-
-
-def _is_amount(word: str) -> bool:
-    """Whether the word is a number, or a measure in lower case."""
-    return word[0].isdecimal() or (word[0].islower() and is_measure(word))
 
 
 def _begins(sentence: str, word: re.Match[str]) -> bool:

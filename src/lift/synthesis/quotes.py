@@ -29,7 +29,7 @@ __all__ = ["QUOTES_VERSION", "Quoter"]
 
 _QUESTION: Final = "What is said about {focus}?"
 # To be raised with every change of the rules.
-QUOTES_VERSION: Final = "quotes-9"
+QUOTES_VERSION: Final = "quotes-10"
 
 # A phrase in more sentences than this could be answered with any of them.
 _MOST_SENTENCES: Final = 2
@@ -124,6 +124,10 @@ class Quoter:
         """The sentences of one of the segments, headings among them; no code, no tables, nothing about the text."""
         found = self._by_segment[segment.index]
         return [sentence.text for sentence in found if not (sentence.tabular or _LEADS.search(sentence.text))]
+
+    def sayings(self, segment: Segment) -> list[str]:
+        """The sentences of one of the segments that say something by themselves: what `pairs` quotes, but for rows."""
+        return [sentence.text for sentence in self._quotable(segment) if not sentence.tabular]
 
     def topics(self, segment: Segment) -> list[str]:
         """What the sentences of one of the segments are about where they have no name, each once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -13,9 +13,12 @@ from lift.synthesis.foci import mentions
 from lift.synthesis.parser import Pair
 from lift.synthesis.phrases import Capitals, Phrase, find_phrases
 from lift.synthesis.usage import Usage
+from lift.synthesis.wanted import has_what_is_wanted, says_enough, says_something
 from lift.synthesis.writing import foci_of, title_in
 
-__all__ = ["Draft"]
+__all__ = ["ASKED_BEFORE", "Draft"]
+
+ASKED_BEFORE: Final = "asked before"
 
 # The checks leave a pair of so many, and a second round for a few more foci would take nearly as long as the first.
 _FOCI_A_PAIR: Final = 8
@@ -32,20 +35,24 @@ class Draft:
         job: the request about it.
         topics: what the segment's sentences are about; the title need not be among them.
         sentences: of the segment.
+        sayings: those of them that say something by themselves.
         capitals: what the document's capitals say.
         missing: pairs wanted still.
         tried: foci asked for so far.
         asked: questions so far.
+        told: questions whose answers are no use, answered with their sentences.
         cost: tokens so far.
     """
 
     job: Job
     topics: Sequence[str]
     sentences: Sequence[str]
+    sayings: Sequence[str]
     capitals: Capitals
     missing: int = field(init=False)
     tried: int = 0
     asked: set[str] = field(default_factory=set)
+    told: list[Pair] = field(default_factory=list)
     cost: Usage = field(default_factory=Usage)
 
     def __post_init__(self) -> None:
@@ -98,10 +105,10 @@ class Draft:
         """Why the question is no use, by rules."""
         if not question.endswith("?"):
             return "not a question"
-        if normalised(question) in self.asked:
-            return "asked before"
         if mentions(question, focus):
             return "does not ask for its focus"
+        if normalised(question) in self.asked:
+            return ASKED_BEFORE
         if self._is_named and not any(phrase.named for phrase in find_phrases(question, self.capitals)):
             return "asks about nothing that has a name"
         grounded = is_grounded(Pair(question, ""), self.own) and has_whole_names(question, self._known)
@@ -109,12 +116,26 @@ class Draft:
             return "asks about what the text does not have"
         return None
 
-    def fault_of_answer(self, pair: Pair, focus: str) -> str | None:
-        """Why the pair is no use, now that it has an answer."""
-        if not mentions(pair.answer, focus):
+    def fault_of_answer(self, pair: Pair, foci: Iterable[str]) -> str | None:
+        """Why the pair is no use, now that it has an answer; `foci` are the ones that its question was written for."""
+        if not any(mentions(pair.answer, focus) for focus in foci):
             return "the answer is not what was asked for"
         grounded = is_grounded(pair, self._known) and has_whole_names(pair.answer, self._known)
         known = known_share(pair.answer, self._known) >= _KNOWN_OF_ANSWER
         if not (grounded and known) or fault_of(pair, self._known, self.own):
             return "says what the text does not"
-        return None if follows_text(pair, self.sentences, self._about) else "says what no sentence says"
+        said = says_enough(pair) and follows_text(pair, self.sentences, self._about)
+        return None if said else "says what no sentence says"
+
+    def tell(self, pair: Pair, foci: Sequence[str]) -> None:
+        """Let a sentence answer the question of a pair that is no use, if it has a focus and the answer comes of it."""
+        for sentence in self.sayings:
+            told = Pair(pair.question, " ".join(sentence.split()))
+            if any(mentions(sentence, focus) for focus in foci) and self._comes_of(pair, told):
+                self.told.append(told)
+                return
+
+    def _comes_of(self, pair: Pair, told: Pair) -> bool:
+        if fault_of(told, self._known, self.own) or not has_what_is_wanted(*told):
+            return False
+        return says_something(pair) and follows_text(pair, [told.answer], self._about)

@@ -16,7 +16,7 @@ from lift.errors import AdapterError
 from lift.prefix import shared_prefix
 from lift.recipe import Recipe
 from lift.synthesis.backends.by_phrase import ByPhraseBackend
-from lift.synthesis.backends.drafts import Draft
+from lift.synthesis.backends.drafts import ASKED_BEFORE, Draft
 from lift.synthesis.backends.in_process import InProcessBackend, Job
 from lift.synthesis.checks import normalised
 from lift.synthesis.parser import Pair
@@ -39,6 +39,8 @@ _QUESTION_TOKENS: Final = 48
 _ANSWER_TOKENS: Final = 48
 # How many foci a segment are asked for in a run against the clock before it is known how long they take.
 _FIRST_FOCI: Final = 2
+# Questions a segment that are answered with their sentences; a third of them is bad (docs/benchmarks.md).
+_MOST_TOLD: Final = 2
 # Prompts decoded together, by the device's type.
 _ROWS: Final = {"cpu": 128}
 _ROWS_ELSEWHERE: Final = 384
@@ -46,11 +48,11 @@ _ROWS_ELSEWHERE: Final = 384
 
 @dataclass(frozen=True)
 class _Question:
-    """A question that was written for a focus."""
+    """A question that was written for a focus, or for several."""
 
     draft: Draft
-    focus: str
     text: str
+    foci: list[str]
 
 
 class WriterBackend(ByPhraseBackend, InProcessBackend):
@@ -59,8 +61,9 @@ class WriterBackend(ByPhraseBackend, InProcessBackend):
     It asks for one phrase of a segment after the other, until the segment has its number of pairs. The writer makes a
     question of each, without names and numbers of elsewhere, then answers it with the segment before its eyes. The
     pair is kept if the phrase is in the answer and not in the question, if all names and numbers and nearly all words
-    are the text's, and if it was not asked before. What is missing then is quoted from the text (`Quoter`): this makes
-    most of the tasks. Against the clock (`generator_seconds`) every segment gets its share of the time.
+    are the text's, and if it was not asked before. A question or two whose answers are no use, but come of the phrase's
+    sentence, are answered with this sentence. What is missing then is quoted from the text (`Quoter`): this makes half
+    of the tasks. Against the clock (`generator_seconds`) every segment gets its share of the time.
     """
 
     keeps_time = True
@@ -83,7 +86,7 @@ class WriterBackend(ByPhraseBackend, InProcessBackend):
         self.rules = f"{WRITER_VERSION}-{weights}-{QUOTES_VERSION}"
         self._asker: Asker | None = None
         self._guard: NameGuard | None = None
-        self._quoted = 0
+        self._told = self._quoted = 0
         self._seconds_a_segment = math.inf
         self._seconds_a_focus: float | None = None
         self._dropped: Counter[str] = Counter()
@@ -109,7 +112,8 @@ class WriterBackend(ByPhraseBackend, InProcessBackend):
 
     def notes(self) -> dict[str, int]:
         dropped = {f"pairs dropped by the writer: {fault}": count for fault, count in sorted(self._dropped.items())}
-        return {"pairs that quote the text": self._quoted, **dropped}
+        told = {"questions answered with their sentences": self._told} if self._told else {}
+        return {"pairs that quote the text": self._quoted, **told, **dropped}
 
     def answer(self, base: BaseModel, jobs: list[Job]) -> None:
         assert self._asker
@@ -131,17 +135,17 @@ class WriterBackend(ByPhraseBackend, InProcessBackend):
             for question, answer in zip(questions, answers, strict=True):
                 self._take(question, answer)
         for draft in drafts:
-            quotes = self._quotes(draft)
-            if not quotes and draft.missing == draft.job.request.count:
+            pairs = self._from_text(draft)
+            if not pairs and draft.missing == draft.job.request.count:
                 draft.job.hand_over('{"pairs": []}')  # a heading, a list of names: nothing to ask
-            for pair in quotes:
+            for pair in pairs:
                 draft.job.hand_over(json.dumps(pair._asdict()))
             draft.job.hand_over(draft.cost)
 
     def _draft(self, job: Job) -> Draft:
         (segment,) = job.request.segments
         quoter = self.quoter
-        return Draft(job, quoter.topics(segment), quoter.sentences(segment), quoter.capitals)
+        return Draft(job, quoter.topics(segment), quoter.sentences(segment), quoter.sayings(segment), quoter.capitals)
 
     def _next_foci(self, drafts: Sequence[Draft], seconds: float) -> list[tuple[Draft, str]]:
         """What to ask for now, no more than can be asked and answered in so many seconds."""
@@ -154,12 +158,14 @@ class WriterBackend(ByPhraseBackend, InProcessBackend):
             most = max(0, int(seconds / self._seconds_a_focus / len(open_drafts)))
         return [(draft, focus) for draft in open_drafts for focus in draft.next_foci(most)]
 
-    def _quotes(self, draft: Draft) -> list[Pair]:
+    def _from_text(self, draft: Draft) -> list[Pair]:
         """What the document itself says, in the place of the pairs that the writer could not bring about."""
         (segment,) = draft.job.request.segments
-        quotes = self.quoted(segment, draft.missing)
+        told = draft.told[: min(_MOST_TOLD, draft.missing)]
+        quotes = self.quoted(segment, draft.missing - len(told))
+        self._told += len(told)
         self._quoted += len(quotes)
-        return quotes
+        return told + quotes
 
     def _ask(self, reader: _Reader, asked: Sequence[tuple[Draft, str]]) -> list[_Question]:
         """A question for each focus, without those that are no use."""
@@ -168,22 +174,26 @@ class WriterBackend(ByPhraseBackend, InProcessBackend):
         prompts = [ask_prompt(draft.shown, focus) for draft, focus in asked]
         barred = {own: self._guard.barred(own) for own in {draft.own for draft in drafts}}
         texts = reader.write(drafts, prompts, _QUESTION_TOKENS, [barred[draft.own] for draft in drafts])
-        questions = []
+        questions: dict[tuple[int, str], _Question] = {}
         for (draft, focus), text in zip(asked, texts, strict=True):
+            key = (id(draft), normalised(text))
             fault = draft.fault_of_question(text, focus)
+            if fault == ASKED_BEFORE and key in questions:
+                questions[key].foci.append(focus)
             if fault:
                 self._dropped[fault] += 1
             else:
                 draft.asked.add(normalised(text))
-                questions.append(_Question(draft, focus, text))
-        return questions
+                questions[key] = _Question(draft, text, [focus])
+        return list(questions.values())
 
     def _take(self, question: _Question, answer: str) -> None:
-        """Hand the pair over if its answer is what was asked for."""
+        """Hand the pair over if its answer is what was asked for, or else keep the question."""
         draft, pair = question.draft, Pair(question.text, answer)
-        fault = draft.fault_of_answer(pair, question.focus) if answer else "no answer"
+        fault = draft.fault_of_answer(pair, question.foci) if answer else "no answer"
         if fault:
             self._dropped[fault] += 1
+            draft.tell(pair, question.foci)
         elif draft.missing:
             draft.missing -= 1
             draft.job.hand_over(json.dumps(pair._asdict()))
