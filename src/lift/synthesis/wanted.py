@@ -22,8 +22,9 @@ _WHEN: Final = re.compile(rf"{_FRONT}(?:when\b|(?:what|which) (?:\w+ )?(?:{_TIME
 _HOW_MANY: Final = re.compile(r"(?:\w+ )?how (?:far|high|large|long|many|much|often|old|tall|wide)\b", re.IGNORECASE)
 _WHO: Final = re.compile(rf"{_FRONT}(?:who(?:m|se)?\b|(?:what|which) (?:{_PLACES_AND_PEOPLE})\b)", re.IGNORECASE)
 _TIME: Final = re.compile(
-    r"\d|\b(?:after|ago|autumn|before|century|daily|day|decade|during|afternoon|beginning|earl(?:y|ier)|end|evening|later?|midnight|month|"
-    r"morning|night|noon|once|on|spring|summer|then|time|today|until|week|when|while|winter|year)s?\b",
+    r"\d|\b(?:after|afternoon|ago|autumn|before|beginning|century|daily|day|decade|during|earl(?:y|ier)|end|evening|"
+    r"later?|midnight|month|morning|night|noon|on|once|spring|summer|then|time|today|until|week|when|while|winter|year)"
+    r"s?\b",
     re.IGNORECASE,
 )
 _COUNT: Final = re.compile(r"\b(?:all|both|every|few|many|more|most|much|several|some)\b", re.IGNORECASE)
@@ -41,10 +42,7 @@ def has_what_is_wanted(question: str, text: str) -> bool:
         return bool(_TIME.search(text)) or not CALENDAR.isdisjoint(words)
     if _HOW_MANY.match(question):
         return bool(_COUNT.search(text)) or any(map(_counts, words))
-    if _WHO.match(question):
-        known = set(stems(question))
-        return any(may_name(word) and not known.issuperset(stems(word)) for word in words)
-    return True
+    return not _WHO.match(question) or any(map(may_name, _new_words(question, text)))
 
 
 def says_enough(pair: Pair) -> bool:
@@ -55,11 +53,13 @@ def says_enough(pair: Pair) -> bool:
 
 def says_something(pair: Pair) -> bool:
     """Whether it has as much, or a name or a number in words."""
-    known = set(stems(pair.question))
-    words = [word[0] for word in words_of(pair.answer)]
-    return says_enough(pair) or any(
-        (may_name(word) or _counts(word)) and not known.issuperset(stems(word)) for word in words
-    )
+    return says_enough(pair) or any(may_name(word) or _counts(word) for word in _new_words(*pair))
+
+
+def _new_words(question: str, text: str) -> list[str]:
+    """Those of the text that the question does not have, whatever their endings."""
+    known = set(stems(question))
+    return [word[0] for word in words_of(text) if not known.issuperset(stems(word[0]))]
 
 
 def _counts(word: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -116,7 +116,7 @@ class Draft:
             return "asks about what the text does not have"
         return None
 
-    def fault_of_answer(self, pair: Pair, foci: Iterable[str]) -> str | None:
+    def fault_of_answer(self, pair: Pair, foci: Sequence[str]) -> str | None:
         """Why the pair is no use, now that it has an answer; `foci` are the ones that its question was written for."""
         if not any(mentions(pair.answer, focus) for focus in foci):
             return "the answer is not what was asked for"
