@@ -57,6 +57,20 @@ def test_a_sentence_without_a_name_is_about_an_earlier_one() -> None:
     assert "What is said about The mill and low rate of growth?" in [q for pairs in asked(apart) for q, _ in pairs]
 
 
+@pytest.mark.parametrize(
+    ("sentence", "questions"),
+    [
+        ("In the Peninsular War it housed many troops.", ["Rota and Peninsular War"]),
+        ("In the Peninsular War it was for Rota to house troops.", ["Peninsular War"]),
+        ("The Peninsular War was not far away.", ["Peninsular War"]),
+    ],
+)
+def test_what_a_pronoun_stands_for_is_named(sentence: str, questions: list[str]) -> None:
+    pairs = asked(f"They all liked to see Rota. Rota is a town by the sea. {sentence}")[-1]
+    here = [question for question, answer in pairs if answer == sentence]
+    assert here == [f"What is said about {question}?" for question in questions]
+
+
 def test_what_a_segment_is_about() -> None:
     document = Document.from_text("Parador de Jaén. It has nine dark rooms by now. They were built in 1965.", "T")
     segments = split_document(document, Recipe())

@@ -3,7 +3,7 @@
 import pytest
 
 from lift.synthesis.parser import Pair
-from lift.synthesis.wanted import has_what_is_wanted, says_enough, says_something
+from lift.synthesis.wanted import has_time_or_count, has_what_is_wanted, premise, says_enough, says_something
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,8 @@ from lift.synthesis.wanted import has_what_is_wanted, says_enough, says_somethin
 )
 def test_what_is_wanted(question: str, text: str, has_it: bool) -> None:
     assert has_what_is_wanted(question, text) is has_it
+    asks_who = question.startswith(("Who ", "In which city"))
+    assert has_time_or_count(question, text) is (has_it or asks_who)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +48,15 @@ def test_what_is_wanted(question: str, text: str, has_it: bool) -> None:
 def test_an_answer_says_something(question: str, answer: str, enough: bool, something: bool) -> None:
     pair = Pair(question, answer)
     assert (says_enough(pair), says_something(pair)) == (enough, something)
+
+
+@pytest.mark.parametrize(
+    ("question", "given"),
+    [
+        ("In which town was the mill built?", "In  was the mill built?"),
+        ("What year did it burn?", " did it burn?"),
+        ("Who built the mill?", "Who built the mill?"),
+    ],
+)
+def test_what_is_taken_as_given(question: str, given: str) -> None:
+    assert premise(question) == given

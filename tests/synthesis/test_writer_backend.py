@@ -66,6 +66,9 @@ def draft(foci: list[str] | None = None, missing: int = 2) -> Draft:
         ("When did Otto build the mill?", "asks about what the text does not have"),
         ("When did Berg Anna build the mill?", "asks about what the text does not have"),
         ("When did Anna Berg build the mill of Jerez?", "asks about what the text does not have"),  # of another page
+        ("When did Anna Berg erect it?", None),  # a word from elsewhere
+        ("In which year did Anna Berg's mill burn?", None),
+        ("When did Anna Berg erect the windmill?", "asks about what the text does not have"),
         ("When did the famous tall engineer Berg build something?", "asks about what the text does not have"),
         ("Who is Anna Berg?", "asked before"),
     ],
@@ -90,6 +93,11 @@ def test_questions(question: str, fault: str | None) -> None:
 )
 def test_answers(answer: str, fault: str | None) -> None:
     assert draft().fault_of_answer(Pair("When did Anna Berg build the mill?", answer), ["1912"]) == fault
+
+
+def test_an_answer_without_the_count_that_is_asked_for() -> None:
+    pair = Pair("How many mills did Anna Berg build?", "Anna Berg built a number of it.")
+    assert draft().fault_of_answer(pair, ["Anna Berg"]) == "the answer is not what was asked for"
 
 
 def test_a_pair_that_points_at_the_text() -> None:
@@ -194,6 +202,16 @@ def test_a_question_that_several_foci_bring_is_asked_once() -> None:
     backend._take(question, "Anna Berg built the mill in 1912.")  # as the second of them wants it
     job: Any = begun.job
     assert len(job.pieces) == 1
+
+
+def test_names_in_questions_are_spelled_as_in_the_text() -> None:
+    backend: Any = WriterBackend(EMBEDDED_WRITER, "writer")
+    backend._guard = SimpleNamespace(barred=lambda own: None)
+    job: Any = Handed()
+    begun = Draft(job, ["Parador"], [], [], Capitals())
+    written = SimpleNamespace(write=lambda *_: ["When did Anna Berg build the Paradore?"])
+    (question,) = backend._ask(written, [(begun, "1912")])
+    assert question.text == "When did Anna Berg build the Parador?"
 
 
 def test_what_is_left_is_told_and_quoted() -> None:

@@ -60,12 +60,12 @@ def ask(
     asked = questions or [str(record["question"]) for record in records]
 
     options.check_scale(base, adapter_scale)
+    options.check_passage(folder, passage)
     read = options.read_shown(context, retrieve, recall, segments)
 
     from lift.chat import load
 
     lifted = load(folder, model=model, device=device, dtype=dtype)
-    options.check_passage(lifted, passage)
     shown = read(lifted)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)

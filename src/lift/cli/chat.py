@@ -31,12 +31,12 @@ def chat(
     Ctrl-C stops an answer; Ctrl-D or /exit ends the conversation; /new starts another one.
     """
     options.check_scale(base, adapter_scale)
+    options.check_passage(folder, passage)
     read = options.read_shown(context, retrieve, recall, segments)
 
     from lift.chat import load
 
     lifted = load(folder, model=model, device=device, dtype=dtype)
-    options.check_passage(lifted, passage)
     shown = read(lifted)
     note(f"{lifted.title}. Ctrl-C stops an answer, /new starts again, Ctrl-D ends.")
     conversation = lifted.chat()

@@ -151,9 +151,13 @@ def check_scale(base: bool, adapter_scale: float | None) -> None:
         )
 
 
-def check_passage(lifted: lift.chat.LiftedModel, passage: bool) -> None:
-    """--passage wants an adapter that was trained to recite."""
-    if passage and not lifted.manifest.recited_tokens:
+def check_passage(folder: Path, passage: bool) -> None:
+    """--passage wants an adapter that was trained to recite; said before the model is loaded."""
+    if not passage:
+        return
+    from lift.adapter import read_manifest
+
+    if not read_manifest(folder).recited_tokens:
         raise typer.BadParameter(
             "this adapter recites nothing; absorb the document with --set recite=true", param_hint="--passage"
         )

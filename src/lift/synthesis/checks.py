@@ -19,6 +19,7 @@ __all__ = [
     "known_share",
     "normalised",
     "stems",
+    "strange_stems",
 ]
 
 # Questions about a text that the reader will never see.
@@ -33,11 +34,11 @@ _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME: Final = re.compile(r"(?<=[\w,;)’'] )[A-ZÀ-ÖØ-Þ][\w’'-]*[\w]")
 _STEM: Final = 4
 # The same wherever it stands, for `is_grounded`; a word that any question may begin with is no name.
-# "13th" and "1950s" are whole.
+# "13th" and "1950s" are whole, and "Anna's" leaves an "s".
 _NAME_OR_NUMBER: Final = re.compile(r"[A-ZÀ-ÖØ-Þ][\w’'-]*|\d[\w.,]*")
 _NO_NAMES: Final = frozenset(
     "a about according after among an and are as at because before besides between by can could did do does during for "
-    "from had has have he her his how if in into is it its many most much name no not of on one only or over she "
+    "from had has have he her his how if in into is it its many most much name no not of on one only or over s she "
     "should since some than that the their then there they this those through to under until upon was were what when "
     "where which while who whom whose why will with would yes".split()
 )
@@ -86,8 +87,14 @@ def stems(text: str) -> list[str]:
 
 def known_share(text: str, source: str) -> float:
     """The share of the words of `text`, apart from the commonest, that `source` has, whatever their endings."""
-    known, words = set(stems(source)), content_stems(text)
-    return sum(word in known for word in words) / len(words) if words else 1.0
+    words = content_stems(text)
+    return 1 - len(strange_stems(text, source)) / len(words) if words else 1.0
+
+
+def strange_stems(text: str, source: str) -> list[str]:
+    """The stems of `text`, apart from the commonest words, that `source` does not have."""
+    known = set(stems(source))
+    return [word for word in content_stems(text) if word not in known]
 
 
 def is_grounded(pair: Pair, source: str) -> bool:

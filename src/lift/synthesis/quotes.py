@@ -18,18 +18,18 @@ from lift.blocks import Span, find_code, is_within, without_mark
 from lift.document import Document, Segment
 from lift.rows import is_table_row
 from lift.sentences import CLOSERS, find_sentences
-from lift.synthesis.checks import normalised
+from lift.synthesis.checks import content_stems, normalised, stems
 from lift.synthesis.foci import words_of
 from lift.synthesis.parser import Pair
 from lift.synthesis.phrases import Capitals, find_phrases, find_speakers
 from lift.synthesis.tables import Row, find_rows
-from lift.synthesis.topics import Topics, is_heading, names_among
+from lift.synthesis.topics import Topics, is_heading, names_among, refers_back
 
 __all__ = ["QUOTES_VERSION", "Quoter"]
 
 _QUESTION: Final = "What is said about {focus}?"
 # To be raised with every change of the rules.
-QUOTES_VERSION: Final = "quotes-10"
+QUOTES_VERSION: Final = "quotes-11"
 
 # A phrase in more sentences than this could be answered with any of them.
 _MOST_SENTENCES: Final = 2
@@ -149,14 +149,16 @@ class Quoter:
         """What to ask for: what is said here first, and rarely elsewhere; names before descriptions.
 
         What has no name is asked for together with the sentence's commonest name, or with what the sentence is about
-        where it has none. What says too little comes last, a single word of it only where there is nothing else. A
-        table's row is asked for by its first cell.
+        where it has none; everything is, where a pronoun stands for that. What says too little comes last, a single
+        word of it only where there is nothing else. A table's row is asked for by its first cell.
         """
         if sentence.row:
             return self._foci_of_row(sentence.row, sentence)
         phrases = find_phrases(sentence.text, self.capitals)
         count = {phrase: self._count[normalised(phrase.text)] for phrase in phrases}
-        subject = max(names_among(phrases), key=self._commonness, default=sentence.about)
+        nameless = _is_nameless(sentence)
+        names = [] if nameless else names_among(phrases)
+        subject = max(names, key=self._commonness, default=sentence.about)
         here = [phrase for phrase in phrases if self._first[normalised(phrase.text)] == sentence.start]
         part = {phrase: any(phrase.text in other.text for other in phrases if other != phrase) for phrase in here}
         here.sort(key=lambda p: (count[p] > _MOST_SENTENCES, part[p], not p.named, -len(p.text)))
@@ -164,7 +166,7 @@ class Quoter:
         vague = [phrase for phrase in here if not phrase.alone]
         told = [phrase for phrase in vague if " " in phrase.text]
         asked = alone + (told or vague[: not alone])
-        return [phrase.text if phrase.named else f"{subject} and {phrase.text}" for phrase in asked]
+        return [phrase.text if phrase.named and not nameless else f"{subject} and {phrase.text}" for phrase in asked]
 
     def _foci_of_row(self, row: Row, sentence: _Sentence) -> list[str]:
         if self._first[normalised(row.head)] != sentence.start:
@@ -193,6 +195,11 @@ def _says_something(sentence: _Sentence) -> bool:
     text = sentence.text
     no_sentence = sentence.heading or sentence.tabular or len(words_of(text)) < _LEAST_WORDS
     return not (no_sentence or _OPEN_END.search(text) or _LEADS.search(text))
+
+
+def _is_nameless(sentence: _Sentence) -> bool:
+    """Whether a pronoun stands for what the sentence is about, and no word of that."""
+    return refers_back(sentence.text) and set(content_stems(sentence.about)).isdisjoint(stems(sentence.text))
 
 
 def _told(sentence: _Sentence) -> str:

@@ -11,7 +11,7 @@ from lift.synthesis.english import CALENDAR, CONNECTORS, DETERMINERS, is_measure
 from lift.synthesis.foci import STOP_WORDS, words_of
 from lift.synthesis.phrases import Capitals, Phrase, find_phrases
 
-__all__ = ["Topics", "is_heading", "names_among"]
+__all__ = ["Topics", "is_heading", "names_among", "refers_back"]
 
 # Among its first words these make a sentence go on about what an earlier one names.
 _THINGS: Final = frozenset("it its this these they their".split())
@@ -72,7 +72,7 @@ class Topics:
             phrases: those of the sentence.
         """
         names = names_among(phrases)
-        first_words = frozenset(sentence.lower().split()[:_FIRST_WORDS])
+        first_words = _first_words(sentence)
         # A date begins something new as well.
         dated = any(word in CALENDAR or word[0].isdecimal() for word in sentence.split()[:_DATE_WORDS])
         earlier = self.section if self._is_new or dated else self._topic
@@ -87,6 +87,11 @@ class Topics:
         return self._topic
 
 
+def refers_back(sentence: str) -> bool:
+    """Whether it goes on about something, with a pronoun among its first words."""
+    return not _first_words(sentence).isdisjoint(_THINGS | _PERSONS)
+
+
 def is_heading(sentence: str) -> bool:
     """Whether it is one by its mark, or by its words: few, and none is a verb, or looks like one, or is a pronoun."""
     words = [word[0].lower() for word in words_of(sentence)]
@@ -99,6 +104,10 @@ def _is_in_title_case(heading: str) -> bool:
     """Whether its capitals tell nothing of names: "What Is Ownership?"."""
     words = [word[0] for word in words_of(heading)]
     return len(words) > 1 and not any(word[0].islower() and word not in STOP_WORDS for word in words)
+
+
+def _first_words(sentence: str) -> frozenset[str]:
+    return frozenset(sentence.lower().split()[:_FIRST_WORDS])
 
 
 def _may_head(word: str) -> bool:

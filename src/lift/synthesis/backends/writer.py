@@ -16,12 +16,13 @@ from lift.errors import AdapterError
 from lift.prefix import shared_prefix
 from lift.recipe import Recipe
 from lift.synthesis.backends.by_phrase import ByPhraseBackend
-from lift.synthesis.backends.drafts import ASKED_BEFORE, Draft
+from lift.synthesis.backends.drafts import ASKED_BEFORE, DRAFTS_VERSION, Draft
 from lift.synthesis.backends.in_process import InProcessBackend, Job
 from lift.synthesis.checks import normalised
 from lift.synthesis.parser import Pair
 from lift.synthesis.prompts import Request
 from lift.synthesis.quotes import QUOTES_VERSION
+from lift.synthesis.spelling import respelled
 from lift.synthesis.usage import Usage
 from lift.synthesis.writing import WRITER_PREFIX, WRITER_VERSION, answer_prompt, ask_prompt, view
 
@@ -83,7 +84,7 @@ class WriterBackend(ByPhraseBackend, InProcessBackend):
         if taught != WRITER_VERSION:
             raise AdapterError(f"{folder} was taught with another lift's prompts; teach it again (`lift writer`)")
         weights = self._manifest.files["adapter_model.safetensors"][:12]
-        self.rules = f"{WRITER_VERSION}-{weights}-{QUOTES_VERSION}"
+        self.rules = f"{WRITER_VERSION}-{weights}-{DRAFTS_VERSION}-{QUOTES_VERSION}"
         self._asker: Asker | None = None
         self._guard: NameGuard | None = None
         self._told = self._quoted = 0
@@ -175,7 +176,8 @@ class WriterBackend(ByPhraseBackend, InProcessBackend):
         barred = {own: self._guard.barred(own) for own in {draft.own for draft in drafts}}
         texts = reader.write(drafts, prompts, _QUESTION_TOKENS, [barred[draft.own] for draft in drafts])
         questions: dict[tuple[int, str], _Question] = {}
-        for (draft, focus), text in zip(asked, texts, strict=True):
+        for (draft, focus), written in zip(asked, texts, strict=True):
+            text = respelled(written, draft.own)
             key = (id(draft), normalised(text))
             fault = draft.fault_of_question(text, focus)
             if fault == ASKED_BEFORE and key in questions:
