@@ -12,7 +12,8 @@ SOURCE = "Picardo signed the ''Manifiesto de la Alhambra'' in Gerona; Anna and t
     [
         ("Who signed the 'Manifiedto de la Alhambra'?", "Who signed the 'Manifiesto de la Alhambra'?"),
         ("Who signed Manifesto, and where is Girona?", "Who signed Manifiesto, and where is Gerona?"),
-        ("What did Picardos's friend sign?", "What did Picardo's friend sign?"),
+        ("What did Piccardo's friend sign?", "What did Picardo's friend sign?"),
+        ("Which Austrian did the Picardos know?", "Which Austrian did the Picardos know?"),  # other forms
         ("Who is the Mayor of Austria?", "Who is the Mayor of Austria?"),  # as it stands, but for its capital
         ("Gerone or Madrid?", "Gerone or Madrid?"),  # the first word, and a name of elsewhere
         ("Who is Anne?", "Who is Anne?"),  # too short to tell

@@ -209,7 +209,7 @@ def test_names_in_questions_are_spelled_as_in_the_text() -> None:
     backend._guard = SimpleNamespace(barred=lambda own: None)
     job: Any = Handed()
     begun = Draft(job, ["Parador"], [], [], Capitals())
-    written = SimpleNamespace(write=lambda *_: ["When did Anna Berg build the Paradore?"])
+    written = SimpleNamespace(write=lambda *_: ["When did Anna Berg build the Paredor?"])
     (question,) = backend._ask(written, [(begun, "1912")])
     assert question.text == "When did Anna Berg build the Parador?"
 

@@ -24,8 +24,11 @@ def respelled(text: str, source: str) -> str:
     names = sorted(filter(_NAME.fullmatch, words))
 
     def spelled(match: re.Match[str]) -> str:
-        if match.start() == 0 or match[0].lower() in known:
-            return match[0]
-        return next(iter(get_close_matches(match[0], names, 1, _ALIKE)), match[0])
+        word = match[0]
+        # "Russian" is no misspelling of "Russia".
+        is_form = any(name.startswith(word) or word.startswith(name) for name in names)
+        if match.start() == 0 or word.lower() in known or is_form:
+            return word
+        return next(iter(get_close_matches(word, names, 1, _ALIKE)), word)
 
     return _NAME.sub(spelled, text)
