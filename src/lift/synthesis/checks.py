@@ -34,8 +34,9 @@ _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME: Final = re.compile(r"(?<=[\w,;)’'] )[A-ZÀ-ÖØ-Þ][\w’'-]*[\w]")
 _STEM: Final = 4
 # The same wherever it stands, for `is_grounded`; a word that any question may begin with is no name.
-# "13th" and "1950s" are whole, and "Anna's" leaves an "s".
+# "13th" and "1950s" are whole.
 _NAME_OR_NUMBER: Final = re.compile(r"[A-ZÀ-ÖØ-Þ][\w’'-]*|\d[\w.,]*")
+# "Anna's" leaves an "s".
 _NO_NAMES: Final = frozenset(
     "a about according after among an and are as at because before besides between by can could did do does during for "
     "from had has have he her his how if in into is it its many most much name no not of on one only or over s she "

@@ -25,9 +25,10 @@ def respelled(text: str, source: str) -> str:
 
     def spelled(match: re.Match[str]) -> str:
         word = match[0]
+        if match.start() == 0 or word.lower() in known:
+            return word
         # "Russian" is no misspelling of "Russia".
-        is_form = any(name.startswith(word) or word.startswith(name) for name in names)
-        if match.start() == 0 or word.lower() in known or is_form:
+        if any(name.startswith(word) or word.startswith(name) for name in names):
             return word
         return next(iter(get_close_matches(word, names, 1, _ALIKE)), word)
 

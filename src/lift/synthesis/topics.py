@@ -72,7 +72,6 @@ class Topics:
             phrases: those of the sentence.
         """
         names = names_among(phrases)
-        first_words = _first_words(sentence)
         # A date begins something new as well.
         dated = any(word in CALENDAR or word[0].isdecimal() for word in sentence.split()[:_DATE_WORDS])
         earlier = self.section if self._is_new or dated else self._topic
@@ -80,9 +79,9 @@ class Topics:
         begun = next((name for name in (self._title, *names) if _begins(sentence, name)), None)
         if begun:
             self._topic = begun
-        elif first_words.isdisjoint(_THINGS | _PERSONS):
+        elif not refers_back(sentence):
             self._topic = self.section if self._has_name else next(filter(_has_capital, names), earlier)
-        elif self._begins_with_name and not first_words.isdisjoint(_PERSONS):
+        elif self._begins_with_name and not _first_words(sentence).isdisjoint(_PERSONS):
             return self._title
         return self._topic
 
